@@ -1,0 +1,349 @@
+"""Questions to the catalogue, each a function. Every one uses an index: none reads more than it answers about.
+
+Rows come back as dictionaries by column name: instants aware in UTC, days as dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
+
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.facts import chunks
+from noojee_ingest.catalogue.tables import (
+    AudioNotStoredRow,
+    AudioStoredRow,
+    CallAppraisedRow,
+    CallRow,
+    CallSeenRow,
+    DayRow,
+    EntryRefusedRow,
+    FindingRow,
+    LegAppraisedRow,
+    LegRow,
+    LegSeenRow,
+    ListAnsweredRow,
+    ObjectNotedRow,
+    SegmentRow,
+    table,
+)
+from noojee_ingest.model import FindingKind, Leg, State, View
+
+Row = dict[str, Any]
+
+LEG, CALL, AUDIO, DAY, FINDING = table(LegRow), table(CallRow), table(AudioStoredRow), table(DayRow), table(FindingRow)
+LEG_SEEN, CALL_SEEN, ANSWER = table(LegSeenRow), table(CallSeenRow), table(ListAnsweredRow)
+REFUSED, SEGMENT, NOTED = table(EntryRefusedRow), table(SegmentRow), table(ObjectNotedRow)
+NOT_STORED, LEG_APPRAISED, CALL_APPRAISED = table(AudioNotStoredRow), table(LegAppraisedRow), table(CallAppraisedRow)
+
+
+def _rows(catalogue: Catalogue, doing: str, *questions: Select[Any]) -> list[Row]:
+    with catalogue.read(doing) as connection:
+        return [dict(row) for question in questions for row in connection.execute(question).mappings()]
+
+
+# -- what discovery asks
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One earlier answer to the same question. ``at`` in UTC."""
+
+    at: datetime
+    digest: str
+    entries: int
+
+
+def answers(catalogue: Catalogue, site: str, view: View, scopes: Iterable[str]) -> dict[str, list[Asked]]:
+    """What was answered before to these questions, oldest first; a scope never asked about is absent."""
+    questions = (
+        select(ANSWER)
+        .where(ANSWER.c.site == site, ANSWER.c.view == view.value, ANSWER.c.scope.in_(some))
+        .order_by(ANSWER.c.scope, ANSWER.c.asked_at, ANSWER.c.event_id)
+        for some in chunks(scopes)
+    )
+    found: dict[str, list[Asked]] = {}
+    for row in _rows(catalogue, "looking up earlier answers", *questions):
+        found.setdefault(row["scope"], []).append(Asked(row["asked_at"], row["answer_digest"], row["entries"]))
+    return found
+
+
+def first_hour_listed(catalogue: Catalogue, site: str) -> date | None:
+    """The earliest day of which an hour was listed."""
+    question = select(func.min(ANSWER.c.scope)).where(ANSWER.c.site == site, ANSWER.c.view == View.BY_HOUR.value)
+    with catalogue.read("looking for the first listed hour") as connection:
+        scope = connection.execute(question).scalar_one()
+    return date.fromisoformat(scope[:10]) if scope else None
+
+
+def legs_with_ids(
+    catalogue: Catalogue, site: str, call_record_ids: Iterable[str], unique_ids: Iterable[str]
+) -> list[Row]:
+    """Legs of a site that carry any of these ids: their id columns, state and ``leg_id``."""
+    columns = select(LEG.c.leg_id, LEG.c.day, LEG.c.call_record_id, LEG.c.unique_id, LEG.c.leg, LEG.c.state)
+    questions = [
+        columns.where(LEG.c.site == site, column.in_(some))
+        for column, ids in ((LEG.c.call_record_id, call_record_ids), (LEG.c.unique_id, unique_ids))
+        for some in chunks(name for name in ids if name)
+    ]
+    found = {row["leg_id"]: row for row in _rows(catalogue, "matching legs", *questions)}
+    return list(found.values())
+
+
+def told_last(catalogue: Catalogue, view: View, object_ids: Iterable[str]) -> dict[str, str]:
+    """The digest of the entry that a view told last of each of these legs, or calls (view call-records)."""
+    target, column = (CALL_SEEN, CALL_SEEN.c.call_id) if view is View.CALL_RECORDS else (LEG_SEEN, LEG_SEEN.c.leg_id)
+    questions = (
+        select(column.label("object_id"), target.c.digest)
+        .where(column.in_(some), target.c.view == view.value)
+        .order_by(target.c.last_time, target.c.last_event_id)
+        for some in chunks(object_ids)
+    )
+    return {row["object_id"]: row["digest"] for row in _rows(catalogue, "comparing entries", *questions)}
+
+
+def refused_digests(catalogue: Catalogue, site: str, view: View, digests: Iterable[str]) -> set[str]:
+    """Which of these entries were refused before."""
+    questions = (
+        select(REFUSED.c.digest).where(REFUSED.c.site == site, REFUSED.c.view == view.value, REFUSED.c.digest.in_(some))
+        for some in chunks(digests)
+    )
+    return {row["digest"] for row in _rows(catalogue, "comparing refused entries", *questions)}
+
+
+def calls_without_legs(catalogue: Catalogue, site: str, days: Sequence[date]) -> list[Row]:
+    """Call records of these days to which no known leg belongs."""
+    question = (
+        select(CALL)
+        .where(CALL.c.site == site, CALL.c.day.in_(days), CALL.c.judged != "recorded")
+        .order_by(CALL.c.day, CALL.c.call_id)
+    )
+    return _rows(catalogue, "looking for calls without recording", question)
+
+
+# -- what retrieval asks
+
+
+def legs_due(catalogue: Catalogue, site: str, now: datetime, day: date | None = None) -> list[Leg]:
+    """Legs that are discovered, or pending and due at ``now`` (UTC), oldest day first; of one day, or of all."""
+    waiting = or_(
+        LEG.c.state == State.DISCOVERED.value,
+        and_(LEG.c.state == State.PENDING.value, or_(LEG.c.due.is_(None), LEG.c.due <= now)),
+    )
+    question = select(LEG).where(LEG.c.site == site, LEG.c.state.in_(["discovered", "pending"]), waiting)
+    if day is not None:
+        question = question.where(LEG.c.day == day)
+    found = _rows(catalogue, "looking for legs to fetch", question.order_by(LEG.c.day, LEG.c.leg_id))
+    return [leg_of(row) for row in found if row["leg"] is not None]
+
+
+def leg_of(row: Row) -> Leg:
+    """The travelling value of a row of ``leg``."""
+    return Leg(
+        site=row["site"],
+        leg_id=row["leg_id"],
+        day=row["day"],
+        call_record_id=row["call_record_id"] or "",
+        unique_id=row["unique_id"] or "",
+        leg=row["leg"] or "",
+        end=row["end"],
+        duration=row["duration"],
+        tries=row["tries"],
+        answers=row["open_facts"],
+    )
+
+
+# -- what recovery and reconciling ask
+
+
+def segments_applied(catalogue: Catalogue, keys: Sequence[str]) -> set[str]:
+    """Which of these segments were applied."""
+    questions = (select(SEGMENT.c.key).where(SEGMENT.c.key.in_(some)) for some in chunks(keys))
+    return {row["key"] for row in _rows(catalogue, "looking for applied segments", *questions)}
+
+
+def audio_keys(catalogue: Catalogue, site: str, day: date) -> dict[str, str]:
+    """The archive keys that the journal names for legs of a day, each with its leg."""
+    question = select(AUDIO.c.key, AUDIO.c.leg_id).where(AUDIO.c.site == site, AUDIO.c.day == day)
+    return {row["key"]: row["leg_id"] for row in _rows(catalogue, "looking for objects of a day", question)}
+
+
+def notes_of_day(catalogue: Catalogue, site: str, day: date) -> dict[tuple[str, FindingKind], tuple[str, ...]]:
+    """What is noted of a day's objects and in force: (key, kind) and the ids of the notes."""
+    found = FINDING.c.object_type == "object"
+    question = (
+        select(NOTED.c.key, NOTED.c.finding, NOTED.c.event_id)
+        .join(FINDING, and_(found, FINDING.c.object_id == NOTED.c.key, FINDING.c.kind == NOTED.c.finding))
+        .where(FINDING.c.site == site, FINDING.c.day == day, NOTED.c.cleared.is_(False))
+        .order_by(NOTED.c.event_id)
+    )
+    notes: dict[tuple[str, FindingKind], tuple[str, ...]] = {}
+    for row in _rows(catalogue, "looking for notes about objects", question):
+        about = row["key"], FindingKind(row["finding"])
+        notes[about] = (*notes.get(about, ()), row["event_id"])
+    return notes
+
+
+def legs_by_id(catalogue: Catalogue, leg_ids: Iterable[str]) -> dict[str, Row]:
+    """Legs by their id; one that is not known is absent."""
+    questions = (select(LEG).where(LEG.c.leg_id.in_(some)) for some in chunks(leg_ids))
+    return {row["leg_id"]: row for row in _rows(catalogue, "looking up legs", *questions)}
+
+
+def pending_legs(catalogue: Catalogue, site: str, day: date) -> list[Row]:
+    """Legs of a day that are pending."""
+    question = select(LEG).where(LEG.c.site == site, LEG.c.state == State.PENDING.value, LEG.c.day == day)
+    return _rows(catalogue, "looking for pending legs", question.order_by(LEG.c.leg_id))
+
+
+# -- what people ask
+
+
+def day_sums(catalogue: Catalogue, site: str, days: Sequence[date] | None = None) -> list[Row]:
+    """The sums of these days, or of all, oldest first. A day of which nothing is known has none."""
+    question = select(DAY).where(DAY.c.site == site).order_by(DAY.c.day)
+    if days is not None:
+        question = question.where(DAY.c.day.in_(days))
+    return _rows(catalogue, "reading the sums of days", question)
+
+
+def hour_sums(catalogue: Catalogue, site: str, day: date) -> list[Row]:
+    """One row for each hour (site time, ``None`` = unknown) and state of a day: legs, bytes, seconds."""
+    question = (
+        select(
+            LEG.c.hour,
+            LEG.c.state,
+            func.count().label("legs"),
+            func.coalesce(func.sum(LEG.c.content_size), 0).label("bytes"),
+            func.coalesce(func.sum(LEG.c.seconds), 0.0).label("seconds"),
+        )
+        .where(LEG.c.site == site, LEG.c.day == day)
+        .group_by(LEG.c.hour, LEG.c.state)
+        .order_by(LEG.c.hour, LEG.c.state)
+    )
+    return _rows(catalogue, "summing a day by hour", question)
+
+
+def calls_of_day(catalogue: Catalogue, site: str, day: date) -> list[Row]:
+    """The call records of a day: when (UTC) and how each was judged, and why."""
+    question = select(CALL.c.called, CALL.c.judged, CALL.c.cause).where(CALL.c.site == site, CALL.c.day == day)
+    return _rows(catalogue, "summing the calls of a day", question)
+
+
+def findings_of_day(catalogue: Catalogue, site: str, day: date) -> list[Row]:
+    """All findings of a day, by kind and object."""
+    question = select(FINDING).where(FINDING.c.site == site, FINDING.c.day == day)
+    return _rows(catalogue, "reading findings", question.order_by(FINDING.c.kind, FINDING.c.object_id))
+
+
+def findings_of(catalogue: Catalogue, object_ids: Iterable[str]) -> list[Row]:
+    """All findings on these legs, calls or objects."""
+    types = ("leg", "call", "object")
+    questions = (
+        select(FINDING)
+        .where(FINDING.c.object_type.in_(types), FINDING.c.object_id.in_(some))
+        .order_by(FINDING.c.object_id, FINDING.c.kind)
+        for some in chunks(object_ids)
+    )
+    return _rows(catalogue, "reading findings", *questions)
+
+
+def gaps_of_day(catalogue: Catalogue, site: str, day: date, most: int) -> list[Row]:
+    """At most ``most`` legs of a day that are missing, rejected or failed, by state and end."""
+    states = [State.MISSING.value, State.REJECTED.value, State.FAILED.value]
+    question = select(LEG).where(LEG.c.site == site, LEG.c.state.in_(states), LEG.c.day == day)
+    return _rows(catalogue, "listing gaps", question.order_by(LEG.c.state, LEG.c.end, LEG.c.leg_id).limit(most))
+
+
+def legs_named(catalogue: Catalogue, name: str, site: str | None = None) -> list[Row]:
+    """Legs whose ``leg_id``, call record id or unique id is exactly ``name``, by start and leg."""
+    sites = [LEG.c.site == site] if site else []
+    if not sites:
+        with catalogue.read("looking for sites") as connection:
+            known = connection.execute(select(DAY.c.site).distinct()).scalars().all()
+        sites = [LEG.c.site.in_(known)]
+    questions = [
+        select(LEG).where(*sites, column == name) for column in (LEG.c.leg_id, LEG.c.call_record_id, LEG.c.unique_id)
+    ]
+    found = {row["leg_id"]: row for row in _rows(catalogue, "looking for a call", *questions)}
+    return sorted(found.values(), key=lambda row: (row["start"] is None, row["start"], row["leg"] or "", row["leg_id"]))
+
+
+def calls_named(catalogue: Catalogue, names: Iterable[str], site: str | None = None) -> list[Row]:
+    """Call records whose call id, call record id or unique id is one of ``names``."""
+    wanted = [name for name in names if name]
+    if site is None:
+        with catalogue.read("looking for sites") as connection:
+            known = list(connection.execute(select(DAY.c.site).distinct()).scalars())
+    else:
+        known = [site]
+    questions = [
+        select(CALL).where(CALL.c.site.in_(known), column.in_(some))
+        for column in (CALL.c.call_id, CALL.c.call_record_id, CALL.c.unique_id)
+        for some in chunks(wanted)
+    ]
+    found = {row["call_id"]: row for row in _rows(catalogue, "looking for a call", *questions)}
+    return [found[key] for key in sorted(found)]
+
+
+def audio_of(catalogue: Catalogue, leg_ids: Iterable[str]) -> list[Row]:
+    """The stored audio of these legs, earliest first for each leg."""
+    questions = (
+        select(AUDIO).where(AUDIO.c.leg_id.in_(some)).order_by(AUDIO.c.leg_id, AUDIO.c.time, AUDIO.c.event_id)
+        for some in chunks(leg_ids)
+    )
+    return _rows(catalogue, "looking for audio", *questions)
+
+
+def segments_about(catalogue: Catalogue, *, leg_ids: Sequence[str], call_ids: Sequence[str]) -> list[str]:
+    """The keys of the segments that hold the history of these legs and calls."""
+    questions: list[Select[Any]] = [
+        select(target.c.segment).where(target.c.leg_id.in_(some)).distinct()
+        for target in (LEG_SEEN, AUDIO, NOT_STORED, LEG_APPRAISED)
+        for some in chunks(leg_ids)
+    ]
+    questions += [
+        select(target.c.segment).where(target.c.call_id.in_(some)).distinct()
+        for target in (CALL_SEEN, CALL_APPRAISED)
+        for some in chunks(call_ids)
+    ]
+    return sorted({row["segment"] for row in _rows(catalogue, "looking for history", *questions)})
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to search legs for; what is ``None`` or empty does not matter. Times are aware; ``until`` is exclusive."""
+
+    site: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    ids: Sequence[str] = ()
+    state: State | None = None
+
+
+def search(catalogue: Catalogue, wanted: Search, *, most: int, after: tuple[datetime, str] | None = None) -> list[Row]:
+    """At most ``most`` legs in order of start and id, from behind ``after`` (start, leg id) of the page before.
+
+    Legs without a readable start are found by their ids only.
+    """
+    with catalogue.read("searching") as connection:
+        sites = [wanted.site] if wanted.site else list(connection.execute(select(DAY.c.site).distinct()).scalars())
+    question = select(LEG).where(LEG.c.site.in_(sites))
+    if wanted.ids:
+        ids = list(wanted.ids)
+        question = question.where(or_(LEG.c.leg_id.in_(ids), LEG.c.call_record_id.in_(ids), LEG.c.unique_id.in_(ids)))
+    else:
+        question = question.where(LEG.c.start.is_not(None))
+    if wanted.since is not None:
+        question = question.where(LEG.c.start >= wanted.since)
+    if wanted.until is not None:
+        question = question.where(LEG.c.start < wanted.until)
+    if wanted.state is not None:
+        question = question.where(LEG.c.state == wanted.state.value)
+    if after is not None:
+        question = question.where(or_(LEG.c.start > after[0], and_(LEG.c.start == after[0], LEG.c.leg_id > after[1])))
+    return _rows(catalogue, "searching", question.order_by(LEG.c.start, LEG.c.leg_id).limit(most))

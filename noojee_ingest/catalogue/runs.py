@@ -1,0 +1,85 @@
+"""What is volatile in a catalogue: who is at work, and which segments they were about to put."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import psutil
+from sqlalchemy import select
+
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.tables import OpenSegmentRow, RunRow, table
+
+RUN, OPEN_SEGMENT = table(RunRow), table(OpenSegmentRow)
+
+
+def this_process() -> dict[str, Any]:
+    """Host, process id and start time (seconds since the epoch): an id alone may be another process's tomorrow."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+
+
+def is_alive(row: Any) -> bool:
+    """Whether the process of a run or open segment still lives; that of another host counts as alive."""
+    if row["host"] != socket.gethostname():
+        return True
+    try:
+        return bool(abs(psutil.Process(row["pid"]).create_time() - row["started"]) < 1.0)
+    except psutil.Error:
+        return False
+
+
+def begin_run(catalogue: Catalogue, *, site: str, flow: str, began: datetime) -> str:
+    """Note that this process runs ``flow`` for ``site`` from ``began`` (UTC) on. Gives the run's id."""
+    run_id = uuid.uuid4().hex
+    with catalogue.write("noting the begin of a run") as connection:
+        connection.execute(
+            RUN.insert(),
+            {"run_id": run_id, "site": site, "flow": flow, "began": began, "summary": "", **this_process()},
+        )
+    return run_id
+
+
+def end_run(catalogue: Catalogue, run_id: str, *, ended: datetime, exit_code: int, summary: str) -> None:
+    """Note how a run ended: ``ended`` in UTC, ``exit_code`` of the table in docs/operations.md, one line of summary."""
+    with catalogue.write("noting the end of a run") as connection:
+        values = {"ended": ended, "exit_code": exit_code, "summary": summary}
+        connection.execute(RUN.update().where(RUN.c.run_id == run_id).values(values))
+
+
+def living_runs(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The runs that have not ended and whose process lives."""
+    with catalogue.read("looking for runs") as connection:
+        rows = connection.execute(select(RUN).where(RUN.c.ended.is_(None))).mappings().all()
+    return [dict(row) for row in rows if is_alive(row)]
+
+
+def last_runs(catalogue: Catalogue, site: str, most: int = 5) -> list[dict[str, Any]]:
+    """The latest runs of a site, latest first."""
+    question = select(RUN).where(RUN.c.site == site).order_by(RUN.c.began.desc(), RUN.c.run_id).limit(most)
+    with catalogue.read("looking for runs") as connection:
+        return [dict(row) for row in connection.execute(question).mappings()]
+
+
+def open_segment(catalogue: Catalogue, key: str) -> None:
+    """Note that this process is about to put a segment. Applying the segment removes the note."""
+    with catalogue.write(f"announcing journal segment {key}") as connection:
+        connection.execute(OPEN_SEGMENT.insert(), {"key": key, **this_process()})
+
+
+def open_segments(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The segments that were announced and not applied, by key."""
+    with catalogue.read("looking for announced segments") as connection:
+        question = select(OPEN_SEGMENT).order_by(OPEN_SEGMENT.c.key)
+        return [dict(row) for row in connection.execute(question).mappings()]
+
+
+def drop_open_segments(catalogue: Catalogue, keys: Iterable[str]) -> None:
+    """Forget announced segments that were never put."""
+    with catalogue.write("forgetting segments that were never put") as connection:
+        for key in keys:
+            connection.execute(OPEN_SEGMENT.delete().where(OPEN_SEGMENT.c.key == key))

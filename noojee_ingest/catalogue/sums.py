@@ -1,0 +1,58 @@
+"""A site-day's sums, kept by difference so that their cost follows the work and not the day's size."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, and_, or_, select
+
+from noojee_ingest.catalogue.facts import upsert
+from noojee_ingest.catalogue.tables import DayRow, table
+
+DAYS = table(DayRow)
+COUNTED = tuple(column.name for column in DAYS.columns if column.name not in ("site", "day"))
+
+
+class Sums:
+    """What a transaction adds to and takes from the sums of each site-day."""
+
+    def __init__(self) -> None:
+        self._change: dict[tuple[str, date], Counter[str]] = {}
+
+    def leg(self, leg: Mapping[str, Any], sign: int) -> None:
+        change = self._of(leg)
+        change[leg["state"]] += sign
+        if leg["state"] == "archived":
+            change["audio_bytes"] += sign * leg["content_size"]
+            change["audio_ms"] += sign * round(leg["seconds"] * 1000)
+
+    def call(self, call: Mapping[str, Any], sign: int) -> None:
+        self._of(call)[f"calls_{call['judged']}"] += sign
+
+    def finding(self, finding: Mapping[str, Any], sign: int) -> None:
+        self._of(finding)["findings"] += sign
+
+    def _of(self, row: Mapping[str, Any]) -> Counter[str]:
+        return self._change.setdefault((row["site"], row["day"]), Counter())
+
+    def save(self, connection: Connection) -> None:
+        """Add the changes to the table; a day of which nothing is left has no row."""
+        changes = {key: change for key, change in self._change.items() if any(change.values())}
+        if not changes:
+            return
+        those = or_(*(and_(DAYS.c.site == site, DAYS.c.day == day) for site, day in changes))
+        known: dict[Any, Mapping[str, Any]] = {
+            (row["site"], row["day"]): dict(row) for row in connection.execute(select(DAYS).where(those)).mappings()
+        }
+        kept = []
+        for (site, day), change in sorted(changes.items()):
+            before: Mapping[str, Any] = known.get((site, day), {})
+            now = {name: before.get(name, 0) + change[name] for name in COUNTED}
+            if any(now.values()):
+                kept.append({"site": site, "day": day, **now})
+            else:
+                connection.execute(DAYS.delete().where(DAYS.c.site == site, DAYS.c.day == day))
+        upsert(connection, DAYS, kept)

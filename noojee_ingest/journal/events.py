@@ -1,0 +1,291 @@
+"""Every kind of event that the journal holds, defined once.
+
+An event is a frozen dataclass; its JSON line (``journal.lines``), the catalogue's columns and, later, the Arrow schema
+follow from its fields. A field marked ``personal()`` holds what the phone system or a person wrote: on the line it
+stands inside the member ``personal`` and nowhere else, and it is ``None`` once that member cannot be opened.
+
+Kinds are words of the PREMIS event vocabulary.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from noojee_ingest.model import Finding, FindingKind, TimeMark, View
+
+FORMAT_VERSION = 1
+
+
+def personal(default: Any = None) -> Any:
+    """A field for what the phone system or a person wrote."""
+    return field(default=default, metadata={"personal": True})
+
+
+def new_event_id() -> str:
+    return uuid.uuid4().hex
+
+
+class Outcome(StrEnum):
+    """What a run concluded about a leg whose audio it did not store."""
+
+    NOT_YET = "not yet"  # within the lateness allowance: tried again when due
+    REJECTED = "rejected"  # what came is not audio
+    GAVE_UP = "gave up"  # errors until after the lateness allowance
+    GONE = "gone"  # the phone system says that it is gone for good
+
+
+class Verdict(StrEnum):
+    """What reconcile or a person decided about a leg or a call."""
+
+    MISSING = "missing"
+    RETRY = "retry"
+    EXCUSE = "excuse"
+    QUARANTINE = "quarantine"
+    RELEASE = "release"
+    NO_RECORDING = "no recording"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all events share. ``time`` is aware, UTC; ``supersedes`` names earlier events of the same object."""
+
+    kind: ClassVar[str]
+    object_type: ClassVar[str]
+    object_field: ClassVar[str]  # the field that holds the object's id
+
+    event_id: str = field(default_factory=new_event_id)
+    time: datetime
+    actor: str
+    supersedes: tuple[str, ...] = ()
+    site: str
+    day: date  # the archive day whose segment holds the event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAnswered(Event):
+    """A list was asked and answered; its new and changed entries are events of their own.
+
+    ``scope`` is what was asked about: ``2026-03-10T21`` for an hour (site time), else a digest of the id.
+    ``answer_digest`` is the SHA-256 over the sorted set of the entries' digests.
+    ``overlaps`` is for polls of the call record list: ``False`` when nothing in it was known although the poll before
+    held something, so that calls between the two may be unknown.
+    """
+
+    kind: ClassVar[str] = "metadata extraction"
+    object_type: ClassVar[str] = "answer"
+    object_field: ClassVar[str] = "scope"
+
+    view: View
+    scope: str
+    asked_at: datetime
+    entries: int
+    refused: int
+    answer_digest: str
+    overlaps: bool | None = None
+    question: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegSeen(Event):
+    """A view told of a leg. The earliest such event (this one or LegChanged) discovered the leg and fixes its day."""
+
+    kind: ClassVar[str] = "accession"
+    object_type: ClassVar[str] = "leg"
+    object_field: ClassVar[str] = "leg_id"
+
+    leg_id: str
+    hour: int | None  # 0..23, site time, of the leg's end
+    view: View
+    findings: tuple[Finding, ...] = ()
+    raw: str | None = personal()
+    digest: str | None = personal()
+    call_record_id: str | None = personal()
+    unique_id: str | None = personal()
+    leg: str | None = personal()
+    start: datetime | None = personal()
+    start_text: str | None = personal()
+    start_mark: TimeMark | None = personal()
+    end: datetime | None = personal()
+    end_text: str | None = personal()
+    end_mark: TimeMark | None = personal()
+    duration: float | None = personal()  # seconds
+    source: str | None = personal()
+    destination: str | None = personal()
+    did: str | None = personal()
+    direction: str | None = personal()
+    tag: str | None = personal()
+    username: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegChanged(LegSeen):
+    """As LegSeen, of a leg that the writer knew already."""
+
+    kind: ClassVar[str] = "metadata modification"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSeen(Event):
+    """The call record list told of a dispositioned call that is new."""
+
+    kind: ClassVar[str] = "accession"
+    object_type: ClassVar[str] = "call"
+    object_field: ClassVar[str] = "call_id"
+
+    call_id: str
+    view: View = View.CALL_RECORDS
+    findings: tuple[Finding, ...] = ()
+    raw: str | None = personal()
+    digest: str | None = personal()
+    template_id: str | None = personal()
+    call_record_id: str | None = personal()
+    unique_id: str | None = personal()
+    lead_id: str | None = personal()
+    external_lead_id: str | None = personal()
+    called: datetime | None = personal()
+    called_text: str | None = personal()
+    called_mark: TimeMark | None = personal()
+    duration: float | None = personal()  # seconds
+    disposition: str | None = personal()
+    dial_attempts: str | None = personal()
+    dialled_number: str | None = personal()
+    campaign: str | None = personal()
+    allocation: str | None = personal()
+    fields: Mapping[str, str] | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallChanged(CallSeen):
+    """As CallSeen, of a call record that the writer knew already."""
+
+    kind: ClassVar[str] = "metadata modification"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRefused(Event):
+    """An element of an answer that is no entry; its bytes are kept here, it is a leg or a call of nobody."""
+
+    kind: ClassVar[str] = "validation"
+    object_type: ClassVar[str] = "entry"
+    object_field: ClassVar[str] = "event_id"
+
+    view: View
+    raw: str | None = personal()
+    digest: str | None = personal()
+    reason: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioStored(Event):
+    """A leg's audio is in the store under a checksum that the store verified.
+
+    ``content_*`` describe the audio, ``stored_*`` the object that holds it; they differ only where ``encoding`` is not
+    ``identity``. ``adopted``: the object was found in the store after a crash and not downloaded again.
+    """
+
+    kind: ClassVar[str] = "ingestion"
+    object_type: ClassVar[str] = "leg"
+    object_field: ClassVar[str] = "leg_id"
+
+    leg_id: str
+    content_sha256: str
+    content_size: int  # bytes
+    stored_sha256: str
+    stored_size: int  # bytes
+    encoding: str = "identity"
+    bucket: str
+    key: str
+    version_id: str
+    checksum_type: str
+    extension: str
+    codec: str
+    channels: int
+    sample_rate: int  # Hz
+    seconds: float
+    faults: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioNotStored(Event):
+    """What a run concluded about a leg whose audio it could not store.
+
+    ``due``: not to be tried again before (UTC). ``evidence_key``: where the rejected bytes are kept, ``""`` = none.
+    """
+
+    kind: ClassVar[str] = "capture"
+    object_type: ClassVar[str] = "leg"
+    object_field: ClassVar[str] = "leg_id"
+
+    leg_id: str
+    outcome: Outcome
+    cause: str
+    tries: int
+    due: datetime | None = None
+    evidence_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegAppraised(Event):
+    """Reconcile or a person decided about a leg; ``supersedes`` names the facts that the decision answers."""
+
+    kind: ClassVar[str] = "appraisal"
+    object_type: ClassVar[str] = "leg"
+    object_field: ClassVar[str] = "leg_id"
+
+    leg_id: str
+    verdict: Verdict
+    cause: str = ""
+    reason: str | None = personal()
+    name: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAppraised(Event):
+    """Reconcile or a person decided about a call without a recording. ``explained``: a rule says why it has none."""
+
+    kind: ClassVar[str] = "appraisal"
+    object_type: ClassVar[str] = "call"
+    object_field: ClassVar[str] = "call_id"
+
+    call_id: str
+    verdict: Verdict
+    explained: bool
+    cause: str = ""
+    reason: str | None = personal()
+    name: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectNoted(Event):
+    """A comparison with the store found something about one object. ``cleared`` ends the notes it supersedes."""
+
+    kind: ClassVar[str] = "validation"
+    object_type: ClassVar[str] = "object"
+    object_field: ClassVar[str] = "key"
+
+    key: str
+    finding: FindingKind
+    detail: str
+    cleared: bool = False
+
+
+KINDS: tuple[type[Event], ...] = (
+    ListAnswered,
+    LegSeen,
+    LegChanged,
+    CallSeen,
+    CallChanged,
+    EntryRefused,
+    AudioStored,
+    AudioNotStored,
+    LegAppraised,
+    CallAppraised,
+    ObjectNoted,
+)

@@ -1,0 +1,83 @@
+"""One answer's body, read as it comes, and counted."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+import requests
+
+from noojee_ingest.noojee import failures
+from noojee_ingest.noojee.errors import BadAnswer, Interrupted, NoojeeError, TimedOut
+
+PIECE = 65_536  # bytes asked of the connection at once
+SLOWEST = 1_000  # bytes per second: GSM speech in real time is faster
+
+
+class Body:
+    """A body that knows how long it should be.
+
+    Three things end a body that does not come: no byte for ``read_timeout`` seconds; on average less than
+    :data:`SLOWEST` bytes per second once ``read_timeout`` seconds were spent waiting; and the stop event.
+
+    ``length`` is what ``Content-Length`` promised, ``received`` what came so far, both in bytes.
+    """
+
+    def __init__(self, response: requests.Response, *, read_timeout: float, stop: threading.Event) -> None:
+        self._response = response
+        self._read_timeout = read_timeout
+        self._stop = stop
+        self._waited = 0.0
+        self.length = _length(response)
+        self.content_type = response.headers.get("Content-Type", "")
+        self.received = 0
+
+    def read(self) -> bytes:
+        """The next piece, at most 64 KiB; ``b""`` at the end.
+
+        Raises CutBody, TimedOut, Interrupted.
+        """
+        if self._stop.is_set():
+            raise Interrupted(f"stopped after {self.received} bytes")
+        left = PIECE if self.length is None else min(PIECE, self.length - self.received)
+        piece = self._piece(left) if left else b""
+        self.received += len(piece)
+        if not piece and self.length is not None and self.received < self.length:
+            raise failures.cut(self.received, self.length)
+        return piece
+
+    def head(self, size: int) -> bytes:
+        """The first ``size`` bytes, and what else came with the last piece; all of it if it is shorter."""
+        pieces = []
+        while self.received < size and (piece := self.read()):
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def whole(self, limit: int) -> bytes:
+        """All of it. Raises BadAnswer beyond ``limit`` bytes, and what ``read`` raises."""
+        data = self.head(limit + 1)
+        if len(data) > limit:
+            raise BadAnswer(f"the answer is larger than {limit} bytes")
+        return data
+
+    def _piece(self, size: int) -> bytes:
+        began = time.monotonic()
+        failure: NoojeeError
+        try:
+            piece: bytes = self._response.raw.read1(size) or b""
+        except failures.LIBRARY_ERRORS as caught:
+            failure = failures.of_reading(caught, self._read_timeout, self.received, self.length)
+        else:
+            self._waited += time.monotonic() - began
+            if self._waited <= self._read_timeout or self.received + len(piece) >= self._waited * SLOWEST:
+                return piece
+            failure = TimedOut(f"the answer came slower than {SLOWEST} bytes per second")
+        raise failure
+
+
+def _length(response: requests.Response) -> int | None:
+    told = response.headers.get("Content-Length", "")
+    if "Transfer-Encoding" in response.headers or not re.fullmatch(r"\d{1,18}", told, re.ASCII):
+        return None
+    return int(told)

@@ -1,0 +1,71 @@
+"""The dialler's lists: templates, campaigns, allocations, and the call records (reference, 17.0 to 19.0 and 22.0).
+
+A user key works here too, and silently sees only what its teams may see [doc], [inferred].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from noojee_ingest.model import CallEntry, View
+from noojee_ingest.noojee.answers import Answer, Entry, Named, Reader, call_reader, named_reader, read_answer
+from noojee_ingest.noojee.contract import Contract
+from noojee_ingest.noojee.envelope import Envelope
+from noojee_ingest.noojee.session import Question, Session
+
+
+class Campaigns:
+    """Templates hold campaigns, campaigns hold allocations; call records are asked for by template.
+
+    What is refused in any of these lists carries the view ``CALL_RECORDS``, which they all lead to.
+    """
+
+    def __init__(self, session: Session, contract: Contract, zone: ZoneInfo, clock: Callable[[], datetime]) -> None:
+        self._session = session
+        self._contract = contract
+        self._zone = zone
+        self._clock = clock
+
+    def templates(self) -> Answer[Named]:
+        """All campaign templates that the key may see (reference, 17.0 [client]). Raises any NoojeeError."""
+        return self._named(Question("templates", self._contract.templates, {}, "list campaign templates"))
+
+    def campaigns(self, template_id: str) -> Answer[Named]:
+        """The campaigns of a template (reference, 18.0 [client]). Raises any NoojeeError."""
+        at = self._contract.campaigns
+        about = f"template {template_id}"
+        return self._named(Question("campaigns", at, {at.template_id: template_id}, "list campaigns", about))
+
+    def allocations(self, campaign_id: str) -> Answer[Named]:
+        """The allocations of a campaign (reference, 19.0 [client]). Raises any NoojeeError."""
+        at = self._contract.allocations
+        about = f"campaign {campaign_id}"
+        return self._named(Question("allocations", at, {at.campaign_id: campaign_id}, "list allocations", about))
+
+    def call_records(self, template_id: str, campaign_id: str = "", allocation_id: str = "") -> Answer[CallEntry]:
+        """Calls that were given a disposition recently (reference, 22.0).
+
+        Path and parameters are [client]; what an entry holds is proposed; how recent "recently" is, is unknown. There
+        is no paging, and entries may come again: tell them apart by ``model.call_id``.
+
+        :param campaign_id: ``""`` asks for those of all campaigns [proposed]
+        :param allocation_id: ``""`` asks for those of all allocations [proposed]
+        :raises NoojeeError: any of the tree
+        """
+        at = self._contract.call_records
+        parameters = {at.template_id: template_id, at.campaign_id: campaign_id, at.allocation_id: allocation_id}
+        given = {"template": template_id, "campaign": campaign_id, "allocation": allocation_id}
+        about = ", ".join(f"{what} {which}" for what, which in given.items() if which)
+        reader = call_reader(self._contract.call_keys, self._zone, template_id)
+        return self._listed(Question("call_records", at, parameters, "list call records", about), reader)
+
+    def _named(self, question: Question) -> Answer[Named]:
+        return self._listed(question, named_reader(self._contract.named_keys))
+
+    def _listed(self, question: Question, reader: Reader[Entry]) -> Answer[Entry]:
+        def read(envelope: Envelope) -> Answer[Entry]:
+            return read_answer(envelope.entities(), View.CALL_RECORDS, self._clock(), reader)
+
+        return self._session.ask(question, read)

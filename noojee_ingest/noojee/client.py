@@ -1,0 +1,142 @@
+"""The client: one object for one phone system."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+from noojee_ingest.model import now_utc
+from noojee_ingest.noojee.campaigns import Campaigns
+from noojee_ingest.noojee.contract import CONTRACT, Contract
+from noojee_ingest.noojee.errors import Misconfigured
+from noojee_ingest.noojee.limits import Limiter, LocalLimiter
+from noojee_ingest.noojee.patience import Patience
+from noojee_ingest.noojee.recordings import Recordings
+from noojee_ingest.noojee.redaction import Redaction
+from noojee_ingest.noojee.session import KeyInQuery, Link, Session
+
+log = logging.getLogger(__name__)
+
+PATIENCE = Patience()
+
+
+class Noojee:
+    """A Noojee phone system, seen through its API. Safe to share between threads; close it, or use it in ``with``.
+
+    :param url: its base address, e.g. ``https://acme.example.com.au``; HTTPS is mandatory in current versions [doc]
+    :param key: the API key (reference, 01.0, generation B [doc]); recordings need a global one
+    :param zone: the phone system's own zone, in which it writes times without one [inferred]
+    :param contract: what we hold the phone system to, see ``contract``
+    :param limiter: what it allows; without one, a ``LocalLimiter`` of ``connections`` requests at once
+    :param transport: an adapter of ``requests`` to send with, for a proxy or a test; it makes no retries of its own
+    :param connections: connections that are kept open between requests
+    :param connect_timeout: seconds to wait for a connection
+    :param read_timeout: seconds to wait for the next byte of an answer
+    :param ca_bundle: file or folder of certificates to trust instead of the usual ones
+    :param patience: how long to keep trying
+    :param stop: when set, waiting and reading end with Interrupted
+    :param clock: our time, aware, in UTC
+    :raises Misconfigured: if the address, the key or the CA bundle cannot work
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        zone: ZoneInfo,
+        contract: Contract = CONTRACT,
+        limiter: Limiter | None = None,
+        transport: BaseAdapter | None = None,
+        connections: int = 8,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 60.0,
+        ca_bundle: Path | None = None,
+        patience: Patience = PATIENCE,
+        stop: threading.Event | None = None,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        stop = stop or threading.Event()
+        self.url = _checked_url(url)
+        self._session = Session(
+            Link(
+                self.url,
+                transport or HTTPAdapter(pool_connections=1, pool_maxsize=connections),
+                _checked_bundle(ca_bundle),
+                connect_timeout,
+                read_timeout,
+            ),
+            KeyInQuery(contract.authentication.api_key, _checked_key(key)),
+            Redaction(key),
+            words=contract.words,
+            limiter=limiter or LocalLimiter(connections, stop=stop),
+            patience=patience,
+            stop=stop,
+            clock=clock,
+        )
+        self.recordings = Recordings(self._session, contract, zone, clock)
+        self.campaigns = Campaigns(self._session, contract, zone, clock)
+
+    @property
+    def requests_made(self) -> dict[str, int]:
+        """Requests sent so far, retries included, by the contract's name of the endpoint, e.g. ``by_hour``."""
+        return self._session.requests_made()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Noojee({self.url!r})"
+
+
+def _checked_url(url: str) -> str:
+    hint = "It should look like https://acme.example.com.au, without user name, query or fragment."
+    try:
+        parts = urlsplit(url.strip())
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise Misconfigured("the phone system's address is not an HTTP address", hint=hint)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise Misconfigured("the phone system's address holds more than a host and a path", hint=hint)
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        log.warning(
+            "%s is asked over plain HTTP: all on the way can read key and recordings", parts.netloc
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _checked_key(key: str) -> str:
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise Misconfigured(
+            "the API key is empty or holds blanks or signs that no key has",
+            hint="Keys look like 5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c; look for a line end that was read along.",
+        )
+    return key
+
+
+def _checked_bundle(bundle: Path | None) -> bool | str:
+    if bundle is None:
+        return True
+    if not bundle.exists():
+        raise Misconfigured(f"the CA bundle {bundle} does not exist", hint="Correct the path, or leave it out.")
+    return str(bundle)

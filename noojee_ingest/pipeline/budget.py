@@ -1,0 +1,100 @@
+"""The site budget as the client's limiter: what a site allows, shared by all processes that work for it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+
+from noojee_ingest.catalogue.budget import BudgetFile
+from noojee_ingest.noojee import Interrupted, TurnKind
+
+LOOK_SECONDS = 0.5  # between two looks at the stop event
+MARGIN_SECONDS = 0.1  # two requests may arrive closer together than they were sent
+
+
+class SiteBudget:
+    """A Limiter (noojee.limits) over a budget file. Enter it before use; leaving gives the lease back.
+
+    ``allowed`` is what the site allows at once, ``wanted`` what this process may use of it; ``intervals`` are seconds
+    between requests of a kind; ``lease_seconds`` must be longer than the client's read time-out, so that a request of a
+    process that died is over before its slot is given away. Waits end with Interrupted when ``stop`` is set.
+    """
+
+    def __init__(
+        self,
+        file: BudgetFile,
+        site: str,
+        *,
+        allowed: int,
+        wanted: int,
+        lease_seconds: float,
+        intervals: Mapping[TurnKind, float],
+        stop: threading.Event,
+    ) -> None:
+        self._file = file
+        self._site = site
+        self._allowed = allowed
+        self._wanted = wanted
+        self._lease_seconds = lease_seconds
+        self._intervals = intervals
+        self._stop = stop
+        self._holder = uuid.uuid4().hex
+        self._changed = threading.Condition()
+        self._granted = 0
+        self._used = 0
+        self._over = threading.Event()
+        self._renewing = threading.Thread(target=self._renew, name=f"budget of {site}", daemon=True)
+        self.seconds_waited = 0.0
+        """Spent waiting for a turn, by all threads together."""
+
+    def __enter__(self) -> SiteBudget:
+        self._lease()
+        self._renewing.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._renewing.join()
+        self._file.give_back(self._holder)
+
+    def _lease(self) -> None:
+        granted = self._file.lease(self._site, self._holder, self._wanted, self._allowed, self._lease_seconds)
+        with self._changed:
+            self._granted = granted
+            self._changed.notify_all()
+
+    def _renew(self) -> None:
+        while not self._over.wait(self._lease_seconds / 3 if self._granted else LOOK_SECONDS):
+            try:
+                self._lease()
+            except Exception:  # whatever it is, without a lease nothing may be sent
+                with self._changed:
+                    self._granted = 0
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """One of the leased requests; waits until one is free. Raises Interrupted."""
+        with self._changed:
+            while self._used >= self._granted:
+                if self._stop.is_set():
+                    raise Interrupted("stopped while waiting for a free request slot")
+                self._changed.wait(LOOK_SECONDS)
+            self._used += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= 1
+                self._changed.notify()
+
+    def turn(self, kind: TurnKind) -> None:
+        """Take the next turn of this kind and wait for it. Raises Interrupted."""
+        seconds = self._file.take_turn(self._site, kind.value, self._intervals[kind] + MARGIN_SECONDS)
+        self.seconds_waited += max(0.0, seconds)
+        if self._stop.wait(seconds):
+            raise Interrupted(f"stopped while waiting for the next {kind} request")

@@ -1,0 +1,142 @@
+"""Discover: which calls and legs there are. Every answer is journalled and applied before anything is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from noojee_ingest.catalogue import queries
+from noojee_ingest.model import Leg, View, identity_digest
+from noojee_ingest.noojee import AuthenticationFailed, Interrupted, NoojeeError
+from noojee_ingest.pipeline.answers import Question, take_calls, take_legs
+from noojee_ingest.pipeline.explain import explanation
+from noojee_ingest.pipeline.work import Work
+
+REPEAT_AFTER = timedelta(hours=20)
+"""A look that differed from the one before is followed by another, the next night."""
+
+
+@dataclass
+class Discovery:
+    """What discovery did, and what it could not do: ``problems`` are sentences, one for each question left open."""
+
+    hours_asked: int = 0
+    polls: int = 0
+    calls_asked: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def question_due(asked: Sequence[queries.Asked], ended: datetime, now: datetime, lookback: timedelta) -> bool:
+    """Whether a list is to be asked (again) about something that ended at ``ended``.
+
+    Once when it is over, once when the lookback has passed, then only while a look differed from the one before. What
+    is first asked about after the lookback is asked once. All instants aware.
+    """
+    if not asked:
+        return True
+    last = asked[-1]
+    if last.at < ended + lookback:
+        return now >= ended + lookback
+    if len(asked) == 1:
+        return False
+    return last.digest != asked[-2].digest and now - last.at >= REPEAT_AFTER
+
+
+def hour_scope(day: date, hour: int) -> str:
+    return f"{day.isoformat()}T{hour:02d}"
+
+
+def hour_end(work: Work, day: date, hour: int) -> datetime:
+    """The instant at which an hour of site time is over; of an hour that happens twice, the second time."""
+    begin = datetime.combine(day, time(hour, fold=1), work.zone)
+    return begin.astimezone(UTC) + timedelta(hours=1)
+
+
+def hours_due(work: Work, days: Sequence[date]) -> list[tuple[date, int]]:
+    """The hours of these days that the by-hour list is to be asked about now, oldest first."""
+    if not work.of_site.by_hour:
+        return []
+    now = work.clock()
+    nightly = work.settings.nightly
+    settle, lookback = timedelta(minutes=nightly.settle_minutes), timedelta(days=nightly.lookback_days)
+    hours = [(day, hour) for day in sorted(days) for hour in range(24)]
+    scopes = [hour_scope(day, hour) for day, hour in hours]
+    asked = queries.answers(work.catalogue, work.site, View.BY_HOUR, scopes)
+    due = []
+    for (day, hour), scope in zip(hours, scopes, strict=True):
+        ended = hour_end(work, day, hour)
+        if ended + settle <= now and question_due(asked.get(scope, []), ended, now, lookback):
+            due.append((day, hour))
+    return due
+
+
+def list_hours(work: Work, hours: Iterable[tuple[date, int]], done: Discovery) -> Iterator[list[Leg]]:
+    """Ask the by-hour list about each hour and give the legs that are new, an hour at a time.
+
+    An hour that cannot be listed is a problem of ``done`` and stays due; a key that is not accepted ends the run.
+    """
+    for day, hour in hours:
+        if work.stop.is_set():
+            return
+        try:
+            answer = work.client.recordings.by_hour(day, hour)
+        except (AuthenticationFailed, Interrupted):
+            raise
+        except NoojeeError as error:
+            done.problems.append(f"hour {hour:02d} of {day} is not listed: {error}")
+            continue
+        done.hours_asked += 1
+        scope = hour_scope(day, hour)
+        yield take_legs(work, Question(View.BY_HOUR, scope, scope, day, hour), answer)
+        work.tally.add(hours_listed=1)
+
+
+def poll_call_records(work: Work, done: Discovery) -> None:
+    """Ask every template's call record list. It holds only what is recent: a poll that knows nothing of the one before
+    is a finding, for calls between the two may have been in neither."""
+    for template in work.client.campaigns.templates().entries:
+        if work.stop.is_set():
+            return
+        try:
+            answer = work.client.campaigns.call_records(template.id)
+        except (AuthenticationFailed, Interrupted):
+            raise
+        except NoojeeError as error:
+            done.problems.append(f"call records of template {template.id} are not listed: {error}")
+            continue
+        done.polls += 1
+        take_calls(work, template.id, answer)
+
+
+def ask_about_calls(work: Work, days: Sequence[date], done: Discovery) -> Iterator[list[Leg]]:
+    """Ask for the meta data, by unique id, of calls whose legs are unknown and that no rule explains."""
+    now = work.clock()
+    lookback = timedelta(days=work.settings.nightly.lookback_days)
+    calls = []
+    for call in queries.calls_without_legs(work.catalogue, work.site, days):
+        ended = call_end(call)
+        if call["unique_id"] and not explanation(work, call) and ended is not None and ended <= now:
+            calls.append((identity_digest(work.site, "unique id", call["unique_id"]), call["unique_id"], ended))
+    asked = queries.answers(work.catalogue, work.site, View.BY_UNIQUE_ID, [scope for scope, _, _ in calls])
+    due = [call for call in calls if question_due(asked.get(call[0], []), call[2], now, lookback)]
+    work.tally.add(calls_due=len(due))
+    for scope, unique_id, _ in due:
+        if work.stop.is_set():
+            return
+        try:
+            answer = work.client.recordings.by_unique_id(unique_id)
+        except (AuthenticationFailed, Interrupted):
+            raise
+        except NoojeeError as error:
+            done.problems.append(f"meta data of call {unique_id} is not known: {error}")
+            continue
+        done.calls_asked += 1
+        yield take_legs(work, Question(View.BY_UNIQUE_ID, scope, unique_id, work.today()), answer)
+        work.tally.add(calls_asked=1)
+
+
+def call_end(call: queries.Row) -> datetime | None:
+    """When a call record's call was over (UTC), as far as it says."""
+    called: datetime | None = call["called"]
+    return called + timedelta(seconds=call["duration"] or 0) if called is not None else None

@@ -1,0 +1,45 @@
+"""What ends a leg's way or a run's, besides the errors of the rooms below.
+
+PipelineError
+├── RecordingTooLarge   ends the leg's way, not the run
+├── SpoolFull           ends the leg's way, not the run
+├── PhoneSystemDown     ends the run: nobody answers
+└── NoSuchSite          nothing was begun
+"""
+
+
+class PipelineError(Exception):
+    """``hint`` says what a person can do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(f"{message}. {hint}")
+        self.hint = hint
+
+
+class RecordingTooLarge(PipelineError):
+    def __init__(self, leg_id: str, size: int, largest: int) -> None:
+        super().__init__(
+            f"fetching leg {leg_id}: the recording has {size:,} bytes or more, the limit is {largest:,}",
+            "Raise archive.max_recording_bytes.",
+        )
+
+
+class SpoolFull(PipelineError):
+    def __init__(self, leg_id: str, size: int, free: int) -> None:
+        super().__init__(
+            f"fetching leg {leg_id}: {size:,} bytes do not fit into the {free:,} free ones of the spool",
+            "Raise spool.disk_bytes.",
+        )
+
+
+class PhoneSystemDown(PipelineError):
+    def __init__(self, site: str, last: str, tries: int) -> None:
+        super().__init__(
+            f"site {site}: the phone system did not answer {tries} requests in a row, the last one: {last}",
+            "What was stored before is kept; run again when it answers.",
+        )
+
+
+class NoSuchSite(PipelineError):
+    def __init__(self, slug: str, known: list[str]) -> None:
+        super().__init__(f"there is no site {slug!r} in the configuration", f"Sites: {', '.join(known)}.")

@@ -1,0 +1,20 @@
+"""Why a call may rightly have no recording: the site's rules."""
+
+from __future__ import annotations
+
+from noojee_ingest.catalogue.queries import Row
+from noojee_ingest.pipeline.work import Work
+
+
+def explanation(work: Work, call: Row) -> str:
+    """The explanation of the first rule (``sites.<slug>.without_recording``) that fits a call record, else ``""``.
+
+    A rule with a limit on the duration does not fit a call whose duration is unknown.
+    """
+    for rule in work.of_site.without_recording:
+        if call["disposition"] not in rule.dispositions:
+            continue
+        limit = rule.max_duration_seconds
+        if limit is None or (call["duration"] is not None and call["duration"] <= limit):
+            return rule.explanation
+    return ""

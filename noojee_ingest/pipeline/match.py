@@ -1,0 +1,71 @@
+"""Match: which leg an entry of an answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from noojee_ingest.catalogue import queries
+from noojee_ingest.model import Finding, FindingKind, LegEntry, leg_id
+from noojee_ingest.pipeline.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The leg that an entry is, whether it is new, and what is to be said of the match."""
+
+    leg_id: str
+    is_new: bool
+    findings: tuple[Finding, ...] = ()
+
+
+class Known:
+    """The legs that an answer's entries may be, so that no view mints a second leg for one that is known.
+
+    An entry that lacks an id, or meets a leg that lacks it, is that leg when the other ids fit exactly one.
+    """
+
+    def __init__(self, work: Work, entries: Sequence[LegEntry]) -> None:
+        self.site = work.site
+        self.legs = queries.legs_with_ids(
+            work.catalogue,
+            work.site,
+            {entry.call_record_id for entry in entries},
+            {entry.unique_id for entry in entries},
+        )
+        self._ids = {row["leg_id"] for row in self.legs}
+        self._by_id: dict[str, list[queries.Row]] = {}
+        for row in self.legs:
+            self._index(row)
+
+    def _index(self, row: queries.Row) -> None:
+        for name in {row["call_record_id"], row["unique_id"]} - {"", None}:
+            self._by_id.setdefault(name, []).append(row)
+
+    def match(self, entry: LegEntry) -> Match:
+        """The leg of an entry; one that fits no known leg is known from then on."""
+        ids = {"call_record_id": entry.call_record_id, "unique_id": entry.unique_id, "leg": entry.leg}
+        exact = leg_id(self.site, **ids)
+        if exact in self._ids:
+            return Match(exact, is_new=False)
+        candidates = {
+            row["leg_id"]: row
+            for name in {entry.call_record_id, entry.unique_id} - {""}
+            for row in self._by_id.get(name, [])
+            if all(ids[key] in ("", row[key]) or not row[key] for key in ids)
+        }
+        absent = sorted(key for key, value in ids.items() if not value)
+        if len(candidates) == 1:
+            ((matched, _),) = candidates.items()
+            told = "matched by the ids that both views have"
+            return Match(matched, is_new=False, findings=(Finding(FindingKind.INCOMPLETE_ID, told),))
+        self._ids.add(exact)
+        row = {"leg_id": exact, **ids}
+        self._index(row)
+        if candidates:
+            told = f"fits {len(candidates)} legs, kept as one of its own"
+        elif absent:
+            told = f"absent: {', '.join(absent)}"
+        else:
+            return Match(exact, is_new=True)
+        return Match(exact, is_new=True, findings=(Finding(FindingKind.INCOMPLETE_ID, told),))

@@ -1,0 +1,163 @@
+"""A night: all stages in order for one site."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Protocol
+
+from noojee_ingest.catalogue import queries
+from noojee_ingest.catalogue.runs import begin_run, end_run
+from noojee_ingest.model import Leg
+from noojee_ingest.noojee import Interrupted
+from noojee_ingest.pipeline.archive import BatchResult, archive_batch
+from noojee_ingest.pipeline.discover import Discovery, ask_about_calls, hours_due, list_hours, poll_call_records
+from noojee_ingest.pipeline.reconcile import reconcile
+from noojee_ingest.pipeline.recover import Recovery, recover
+from noojee_ingest.pipeline.report import Bounds, NightReport, report_day
+from noojee_ingest.pipeline.work import Work
+
+
+class Future(Protocol):
+    """What ``submit`` gives: a batch under way."""
+
+    def result(self) -> BatchResult: ...
+
+
+Submit = Callable[[Sequence[Leg]], Future]
+
+
+class Done:
+    """A batch that was done at once."""
+
+    def __init__(self, result: BatchResult) -> None:
+        self._result = result
+
+    def result(self) -> BatchResult:
+        return self._result
+
+
+@dataclass
+class Night:
+    """One run of the nightly for a site: its days, and what it has done so far."""
+
+    work: Work
+    days: list[date]
+    discovery: Discovery = field(default_factory=Discovery)
+    recovery: Recovery = field(default_factory=Recovery)
+
+    def legs(self) -> Iterator[Leg]:
+        """The legs to fetch: those left over, then those discovered, as they come."""
+        work = self.work
+        left = queries.legs_due(work.catalogue, work.site, work.clock(), self.days[0] if len(self.days) == 1 else None)
+        self.days = sorted({*self.days, *(leg.day for leg in left)})
+        work.tally.add(legs_found=len(left))
+        yield from left
+        work.tally.stage = "listing"
+        poll_call_records(work, self.discovery)
+        hours = hours_due(work, self.days)
+        work.tally.add(hours_due=len(hours))
+        for found in list_hours(work, hours, self.discovery):
+            yield from found
+        for found in ask_about_calls(work, self.days, self.discovery):
+            yield from found
+
+
+def nights_days(work: Work, day: date | None = None) -> list[date]:
+    """The days (site time) that a night looks at: ``day``, or yesterday and what is left of the days before it.
+
+    Those go back to the first listed day, at most ``nightly.catch_up_days``: hours that no run has listed yet, and the
+    second look when the lookback has passed.
+    """
+    if day is not None:
+        return [day]
+    yesterday = work.today() - timedelta(days=1)
+    first = queries.first_hour_listed(work.catalogue, work.site) or yesterday
+    first = max(first, yesterday - timedelta(days=work.settings.nightly.catch_up_days))
+    return [first + timedelta(days=number) for number in range((yesterday - first).days + 1)] or [yesterday]
+
+
+def run_night(work: Work, *, day: date | None = None, submit: Submit | None = None) -> NightReport:
+    """Archive what the phone system has of a night, reconcile, and report.
+
+    ``submit`` takes a batch of legs and works on it, now or beside us; without it batches are done one after another.
+    Listing goes on while batches are under way: the phone system allows few lists, and waiting costs nothing.
+    A stopped run records what it has and reports itself as interrupted.
+    Raises what ends a run: PhoneSystemDown, AuthenticationFailed, StorageError, CatalogueError, JournalError; what was
+    stored until then is kept, and the next run goes on from there.
+    """
+    began = time.monotonic()
+    main_day = day or work.today() - timedelta(days=1)
+    run_id = begin_run(work.catalogue, site=work.site, flow="nightly", began=work.clock())
+    night = Night(work, nights_days(work, day))
+    try:
+        work.tally.stage = "recovering"
+        night.recovery = recover(work, _days_to_recover(work, night.days, main_day))
+        _fetch(work, night.legs(), submit or (lambda legs: Done(archive_batch(work, legs))))
+        work.tally.stage = "reconciling"
+        touched = [one for one in night.days if one == main_day or _is_open(work, one)]
+        if not work.stop.is_set():
+            for one in touched:
+                reconcile(work, one)
+    except BaseException as error:
+        end_run(
+            work.catalogue, run_id, ended=work.clock(), exit_code=1, summary=f"{type(error).__name__}: {error}"[:500]
+        )
+        raise
+    work.tally.stage = "done"
+    report = NightReport(
+        site=work.site,
+        zone=work.zone.key,
+        main_day=main_day,
+        days=[report_day(work, one) for one in touched],
+        interrupted=work.stop.is_set(),
+        problems=night.discovery.problems,
+        recovery=night.recovery,
+        events=work.tally.events,
+        bounds=Bounds.of(work, night.discovery, time.monotonic() - began),
+    )
+    end_run(work.catalogue, run_id, ended=work.clock(), exit_code=report.exit_code, summary=report.summary)
+    return report
+
+
+def _days_to_recover(work: Work, days: Sequence[date], main_day: date) -> list[date]:
+    """Days whose store is compared with the journal: those that this night will work on."""
+    listing = {day for day, _ in hours_due(work, days)}
+    waiting = {leg.day for leg in queries.legs_due(work.catalogue, work.site, work.clock())}
+    return sorted({main_day, *listing, *(waiting & set(days))})
+
+
+def _is_open(work: Work, day: date) -> bool:
+    """Whether a day still has legs or calls that no conclusion closes."""
+    sums = queries.day_sums(work.catalogue, work.site, [day])
+    return any(row["pending"] or row["discovered"] or row["calls_unjudged"] for row in sums)
+
+
+def _fetch(work: Work, legs: Iterator[Leg], submit: Submit) -> None:
+    """Cut the legs into batches, submit them as they fill up, and wait for all."""
+    size = work.settings.archive.batch
+    under_way: list[Future] = []
+    batch: list[Leg] = []
+    failure: Exception | None = None
+    try:
+        for leg in legs:
+            batch.append(leg)
+            if len(batch) == size:
+                under_way.append(submit(batch))
+                batch = []
+    except Interrupted:
+        pass
+    except Exception as error:  # those under way are recorded before it is raised
+        failure = error
+    work.tally.stage = "fetching"
+    if batch:
+        under_way.append(submit(batch))
+    for future in under_way:
+        try:
+            future.result()
+        except Exception as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure

@@ -1,0 +1,148 @@
+"""Recover: what runs before this one left unfinished. The cost follows the days that are touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from noojee_ingest.catalogue import queries
+from noojee_ingest.catalogue.apply import apply
+from noojee_ingest.catalogue.runs import drop_open_segments, is_alive, open_segments
+from noojee_ingest.journal import segment
+from noojee_ingest.journal.events import Event, ObjectNoted
+from noojee_ingest.model import Audio, FindingKind
+from noojee_ingest.pipeline.record import record
+from noojee_ingest.pipeline.store import audio_prefix, stored_event
+from noojee_ingest.pipeline.work import Work
+from noojee_ingest.storage.errors import NotFound
+from noojee_ingest.storage.root import Stored
+
+
+@dataclass
+class Recovery:
+    """What was mended: segments applied late, objects adopted, objects that no leg explains, objects that are gone."""
+
+    applied: int = 0
+    adopted: int = 0
+    orphans: int = 0
+    gone: int = 0
+
+
+def recover(work: Work, days: Iterable[date]) -> Recovery:
+    """Apply what was put and not applied, then compare each day's audio objects with what the journal names.
+
+    An object that no segment names is adopted without a download where its leg is known, else noted as an orphan. One
+    that the journal names and the store lacks is noted as gone and never fetched again in silence.
+    """
+    done = Recovery()
+    _apply_announced(work, done)
+    for day in sorted(set(days)):
+        _apply_unapplied(work, day, done)
+        record(work, _compare(work, day, done))
+    return done
+
+
+def _apply_announced(work: Work, done: Recovery) -> None:
+    """Segments that were announced: apply those that are there, forget those of dead writers that never came."""
+    never_put = []
+    for row in open_segments(work.catalogue):
+        alive = is_alive(row)
+        try:
+            found = segment.read(work.store.archive, row["key"])
+        except NotFound:
+            if not alive:
+                never_put.append(row["key"])
+            continue
+        done.applied += apply(work.catalogue, found)
+    if never_put:
+        drop_open_segments(work.catalogue, never_put)
+
+
+def _apply_unapplied(work: Work, day: date, done: Recovery) -> None:
+    keys = list(segment.keys(work.store.archive, segment.day_prefix(work.site, day)))
+    applied = queries.segments_applied(work.catalogue, keys)
+    for key in keys:
+        if key not in applied:
+            done.applied += apply(work.catalogue, segment.read(work.store.archive, key))
+
+
+def _compare(work: Work, day: date, done: Recovery) -> list[Event]:
+    named = queries.audio_keys(work.catalogue, work.site, day)
+    there = {listed.key for listed in work.store.archive.list(audio_prefix(work.site, day))}
+    noted = queries.notes_of_day(work.catalogue, work.site, day)
+    events: list[Event] = []
+    unnamed = sorted(there - named.keys())
+    legs = queries.legs_by_id(work.catalogue, {_leg_id_in(key) for key in unnamed})
+    for key in unnamed:
+        row = legs.get(_leg_id_in(key))
+        stored = work.store.archive.head(key)
+        audio = _audio_in(stored)
+        if row is None or audio is None or row["leg"] is None or row["day"] != day:
+            if (key, FindingKind.ORPHAN_OBJECT) not in noted:
+                done.orphans += 1
+                events.append(_note(work, day, key, FindingKind.ORPHAN_OBJECT, "no known leg explains it"))
+            continue
+        done.adopted += 1
+        leg = replace(queries.leg_of(row), day=day)
+        repeated = stored.metadata.get("repeated") == "yes"
+        events.append(stored_event(work, leg, stored, audio, repeated=repeated, adopted=True))
+    for key in sorted(named.keys() - there):
+        if (key, FindingKind.GONE_OBJECT) not in noted:
+            done.gone += 1
+            detail = f"the journal names it for leg {named[key]}, the store has it no more"
+            events.append(_note(work, day, key, FindingKind.GONE_OBJECT, detail))
+    for (key, kind), event_ids in sorted(noted.items()):
+        over = key in there if kind is FindingKind.GONE_OBJECT else key not in unnamed or key in _adopted(events)
+        if over:
+            events.append(_note(work, day, key, kind, "no longer so", cleared=True, supersedes=event_ids))
+    return events
+
+
+def _adopted(events: Iterable[Event]) -> set[str]:
+    return {key for event in events if (key := getattr(event, "key", "")) and not isinstance(event, ObjectNoted)}
+
+
+def _leg_id_in(key: str) -> str:
+    return key.rpartition("/")[2].partition("-")[0]
+
+
+def _audio_in(stored: Stored) -> Audio | None:
+    """The check's facts out of an object's metadata; ``None`` where they are not ours."""
+    told = stored.metadata
+    try:
+        if told["sha256"] != stored.sha256:
+            return None
+        return Audio(
+            extension=told["extension"],
+            codec=told["codec"],
+            channels=int(told["channels"]),
+            sample_rate=int(told["sample-rate"]),
+            seconds=float(told["seconds"]),
+            faults=tuple(fault for fault in told["faults"].split("|") if fault),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def _note(
+    work: Work,
+    day: date,
+    key: str,
+    kind: FindingKind,
+    detail: str,
+    *,
+    cleared: bool = False,
+    supersedes: tuple[str, ...] = (),
+) -> ObjectNoted:
+    return ObjectNoted(
+        time=work.clock(),
+        actor=work.actor,
+        supersedes=supersedes,
+        site=work.site,
+        day=day,
+        key=key,
+        finding=kind,
+        detail=detail,
+        cleared=cleared,
+    )

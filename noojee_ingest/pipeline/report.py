@@ -1,0 +1,198 @@
+"""What a night's report says: completeness by hour and day, and what bound the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+
+from noojee_ingest.catalogue import queries
+from noojee_ingest.model import State
+from noojee_ingest.pipeline.archive import NOT_THERE, ended
+from noojee_ingest.pipeline.discover import Discovery
+from noojee_ingest.pipeline.recover import Recovery
+from noojee_ingest.pipeline.work import Work
+
+GAP_STATES = (State.MISSING, State.REJECTED, State.FAILED)
+
+
+@dataclass
+class Line:
+    """Sums over the legs and calls of an hour or a day. ``expected`` is the sum of ``states``."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    audio_bytes: int = 0
+    audio_seconds: float = 0.0
+    calls_explained: int = 0
+    calls_unexplained: int = 0
+    calls_unjudged: int = 0
+
+    @property
+    def expected(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def gaps(self) -> int:
+        return sum(self.states[state.value] for state in GAP_STATES) + self.calls_unexplained
+
+    @property
+    def completeness(self) -> float | None:
+        """Archived legs as a part of what should be there: legs not excused, and calls that nothing explains."""
+        due = self.expected - self.states[State.EXCUSED.value] + self.calls_unexplained
+        return self.states[State.ARCHIVED.value] / due if due else None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A leg that is not archived and will not be without a person."""
+
+    leg_id: str
+    call_record_id: str
+    unique_id: str
+    leg: str
+    state: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class DayReport:
+    """A day of a site. ``hours`` by the hour of site time, ``None`` = unknown; ``overdue``: pending for too long."""
+
+    day: date
+    hours: dict[int | None, Line]
+    total: Line
+    overdue: int
+    findings: dict[str, int]
+    explanations: dict[str, int]
+    gaps: list[Gap]
+
+    @property
+    def has_gaps(self) -> bool:
+        return bool(self.total.gaps or self.overdue or self.total.states[State.DISCOVERED.value])
+
+
+MOST_GAPS = 50
+
+
+def report_day(work: Work, day: date) -> DayReport:
+    """What the catalogue knows of a day now."""
+    hours: dict[int | None, Line] = {}
+    total = Line()
+    for row in queries.hour_sums(work.catalogue, work.site, day):
+        for line in (hours.setdefault(row["hour"], Line()), total):
+            line.states[row["state"]] += row["legs"]
+            if row["state"] == State.ARCHIVED.value:
+                line.audio_bytes += row["bytes"]
+                line.audio_seconds += row["seconds"]
+    explanations: Counter[str] = Counter()
+    for call in queries.calls_of_day(work.catalogue, work.site, day):
+        if call["judged"] == "recorded":
+            continue
+        hour = call["called"].astimezone(work.zone).hour if call["called"] is not None else None
+        for line in (hours.setdefault(hour, Line()), total):
+            name = f"calls_{call['judged']}"
+            setattr(line, name, getattr(line, name) + 1)
+        explanations[call["cause"]] += call["judged"] == "explained"
+    late = work.clock() - work.lateness()
+    pending = queries.pending_legs(work.catalogue, work.site, day)
+    findings = Counter(row["kind"] for row in queries.findings_of_day(work.catalogue, work.site, day))
+    gaps = [
+        Gap(
+            row["leg_id"],
+            row["call_record_id"] or "",
+            row["unique_id"] or "",
+            row["leg"] or "",
+            row["state"],
+            row["cause"],
+        )
+        for row in queries.gaps_of_day(work.catalogue, work.site, day, MOST_GAPS)
+    ]
+    return DayReport(
+        day=day,
+        hours=dict(sorted(hours.items(), key=lambda item: (item[0] is None, item[0] or 0))),
+        total=total,
+        overdue=sum(ended(queries.leg_of(row)) < late for row in pending if row["cause"] != NOT_THERE),
+        findings=dict(sorted(findings.items())),
+        explanations={cause: number for cause, number in sorted(explanations.items()) if number},
+        gaps=gaps,
+    )
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long a run took and what it waited for. Seconds of all threads together, except ``seconds``."""
+
+    seconds: float
+    hours_asked: int
+    calls_asked: int
+    polls: int
+    audio_requests: int
+    fetched_bytes: int
+    requests: dict[str, int]
+    seconds_waiting_for_turns: float
+    seconds_fetching: float
+    seconds_storing: float
+    seconds_recording: float
+    by_hour_interval: float
+    workers: int
+
+    @classmethod
+    def of(cls, work: Work, discovery: Discovery, seconds: float) -> Bounds:
+        tally = work.tally
+        return cls(
+            seconds=seconds,
+            hours_asked=discovery.hours_asked,
+            calls_asked=discovery.calls_asked,
+            polls=discovery.polls,
+            audio_requests=tally.audio_requests,
+            fetched_bytes=tally.fetched_bytes,
+            requests=dict(work.client.requests_made),
+            seconds_waiting_for_turns=work.budget.seconds_waited,
+            seconds_fetching=tally.seconds_fetching,
+            seconds_storing=tally.seconds_storing,
+            seconds_recording=tally.seconds_recording,
+            by_hour_interval=work.of_site.by_hour_interval_seconds,
+            workers=work.settings.archive.workers,
+        )
+
+    @property
+    def what_bound(self) -> str:
+        """What the run spent most of its time on, in words. Workers fetch and store side by side."""
+        parts = {
+            f"the limit of one by-hour request every {self.by_hour_interval:g} s": self.seconds_waiting_for_turns,
+            f"fetching audio, {self.workers} at once": self.seconds_fetching / self.workers,
+            f"writing to the store, {self.workers} at once": self.seconds_storing / self.workers,
+            "the journal and the catalogue": self.seconds_recording,
+        }
+        words, most = max(parts.items(), key=lambda part: part[1])
+        return f"{words} ({most:.1f} of {self.seconds:.1f} s)" if most > 0 else "nothing: there was nothing to do"
+
+
+@dataclass(frozen=True)
+class NightReport:
+    """What became of a night. ``exit_code`` is that of the table in docs/operations.md."""
+
+    site: str
+    zone: str
+    main_day: date
+    days: list[DayReport]
+    interrupted: bool
+    problems: list[str]
+    recovery: Recovery
+    events: int
+    bounds: Bounds
+
+    @property
+    def nothing_needed(self) -> bool:
+        return not (self.events or self.bounds.hours_asked or self.bounds.audio_requests or self.problems)
+
+    @property
+    def exit_code(self) -> int:
+        return 3 if self.problems or any(day.has_gaps for day in self.days) else 0
+
+    @property
+    def summary(self) -> str:
+        expected = sum(day.total.expected for day in self.days)
+        archived = sum(day.total.states[State.ARCHIVED.value] for day in self.days)
+        word = "interrupted" if self.interrupted else ("complete", "finished with gaps")[self.exit_code == 3]
+        return f"{word}: {archived} of {expected} legs archived"

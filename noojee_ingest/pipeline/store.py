@@ -1,0 +1,115 @@
+"""Store: checked audio into the archive, rejected bytes into evidence, each under a key made of digests and dates."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Mapping
+from datetime import date
+from typing import BinaryIO
+
+from noojee_ingest.journal.events import AudioStored
+from noojee_ingest.model import Audio, Finding, FindingKind, Leg
+from noojee_ingest.pipeline.spool import Spooled
+from noojee_ingest.pipeline.work import Work
+from noojee_ingest.storage.errors import AlreadyExists
+from noojee_ingest.storage.root import Root, Stored
+
+FAULTS_LENGTH = 500  # characters of faults kept as object metadata, which must stay small
+
+
+def audio_prefix(site: str, day: date) -> str:
+    return f"audio/site={site}/day={day.isoformat()}/"
+
+
+def audio_key(leg: Leg, sha256: str, extension: str) -> str:
+    """Two different audios of one leg get two keys by construction."""
+    return f"{audio_prefix(leg.site, leg.day)}{leg.leg_id}-{sha256[:16]}.{extension}"
+
+
+def store_audio(work: Work, leg: Leg, spooled: Spooled, audio: Audio, *, repeated: bool) -> AudioStored:
+    """Put a leg's audio, whole, in one piece. Where it is there already the object found is taken.
+
+    ``repeated``: unsound, but the phone system gave the same bytes twice. Raises StorageError.
+    """
+    began = time.monotonic()
+    metadata = {
+        "leg-id": leg.leg_id,
+        "sha256": spooled.sha256,
+        "extension": audio.extension,
+        "codec": audio.codec,
+        "channels": str(audio.channels),
+        "sample-rate": str(audio.sample_rate),
+        "seconds": repr(audio.seconds),
+        "faults": "|".join(audio.faults).encode("ascii", "replace").decode()[:FAULTS_LENGTH],
+        "repeated": "yes" if repeated else "no",
+    }
+    key = audio_key(leg, spooled.sha256, audio.extension)
+    stored = _created(work.store.archive, key, spooled.file, sha256=spooled.sha256, metadata=metadata)
+    work.tally.add(seconds_storing=time.monotonic() - began)
+    return stored_event(work, leg, stored, audio, repeated=repeated, adopted=False)
+
+
+def _created(root: Root, key: str, body: BinaryIO, *, sha256: str, metadata: Mapping[str, str]) -> Stored:
+    size = body.seek(0, io.SEEK_END)
+    body.seek(0)
+    try:
+        return root.create(key, body, size=size, sha256=sha256, metadata=metadata)
+    except AlreadyExists as taken:
+        if taken.found.sha256 != sha256:
+            raise  # 64 equal bits of two digests, or a store that was tampered with: a person must look
+        return taken.found
+
+
+def stored_event(work: Work, leg: Leg, stored: Stored, audio: Audio, *, repeated: bool, adopted: bool) -> AudioStored:
+    """The fact that a leg is archived, with what is to be said of its audio."""
+    return AudioStored(
+        time=work.clock(),
+        actor=work.actor,
+        supersedes=leg.answers,
+        site=leg.site,
+        day=leg.day,
+        leg_id=leg.leg_id,
+        content_sha256=stored.sha256,
+        content_size=stored.size,
+        stored_sha256=stored.sha256,
+        stored_size=stored.size,
+        bucket=stored.bucket,
+        key=stored.key,
+        version_id=stored.version_id,
+        checksum_type=stored.checksum_type,
+        extension=audio.extension,
+        codec=audio.codec,
+        channels=audio.channels,
+        sample_rate=audio.sample_rate,
+        seconds=audio.seconds,
+        faults=audio.faults,
+        findings=tuple(_audio_findings(work, leg, audio, repeated)),
+        adopted=adopted,
+    )
+
+
+def _audio_findings(work: Work, leg: Leg, audio: Audio, repeated: bool) -> list[Finding]:
+    found = []
+    if audio.faults:
+        again = "the same bytes twice" if repeated else "other bytes each time"
+        found.append(Finding(FindingKind.UNSOUND, f"{'; '.join(audio.faults)} ({again})"))
+    tolerance = work.settings.archive.duration_tolerance_seconds
+    if leg.duration is not None and abs(audio.seconds - leg.duration) > tolerance:
+        told = f"holds {audio.seconds:.1f} s, listed with {leg.duration:.1f} s"
+        found.append(Finding(FindingKind.DURATION_MISMATCH, told))
+    return found
+
+
+def keep_evidence(work: Work, leg: Leg, spooled: Spooled) -> str:
+    """Keep the beginning of bytes that are not audio (``archive.evidence_bytes``); the key, ``""`` for no bytes."""
+    spooled.file.seek(0)
+    head = spooled.file.read(work.settings.archive.evidence_bytes)
+    if not head:
+        return ""
+    key = f"rejected/site={leg.site}/day={leg.day.isoformat()}/{leg.leg_id}-{spooled.sha256[:16]}.bin"
+    metadata = {"leg-id": leg.leg_id, "whole-sha256": spooled.sha256, "whole-size": str(spooled.size)}
+    sha256 = hashlib.sha256(head).hexdigest()
+    _created(work.store.evidence, key, io.BytesIO(head), sha256=sha256, metadata=metadata)
+    return key

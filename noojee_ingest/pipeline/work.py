@@ -1,0 +1,180 @@
+"""What a run works with: one site's phone system, the store, the catalogue, a clock and a way to be stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from noojee_ingest import model, simulator
+from noojee_ingest.catalogue.budget import BudgetFile
+from noojee_ingest.catalogue.database import Catalogue, sqlite_path
+from noojee_ingest.noojee import Noojee, TurnKind, contract_from
+from noojee_ingest.pipeline.budget import SiteBudget
+from noojee_ingest.pipeline.errors import NoSuchSite
+from noojee_ingest.pipeline.progress import WATCHED, Tally
+from noojee_ingest.pipeline.spool import Spool
+from noojee_ingest.settings import Settings, Site
+from noojee_ingest.storage.folder import open_folder_store
+from noojee_ingest.storage.root import Store
+
+Clock = Callable[[], datetime]
+
+
+@dataclass
+class Outage:
+    """Counts requests in a row that nobody answered. Once it is on it stays on: the run ends."""
+
+    limit: int
+    in_a_row: int = 0
+    last: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answered(self) -> None:
+        with self._lock:
+            if not self.is_on:
+                self.in_a_row = 0
+
+    def unanswered(self, error: Exception) -> None:
+        with self._lock:
+            self.in_a_row += 1
+            self.last = str(error)
+
+    @property
+    def is_on(self) -> bool:
+        return self.in_a_row >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Everything a stage may need. ``clock`` gives the present instant, aware, in UTC."""
+
+    site: str
+    zone: ZoneInfo
+    settings: Settings
+    store: Store
+    catalogue: Catalogue
+    client: Noojee
+    budget: SiteBudget
+    spool: Spool
+    workers: ThreadPoolExecutor
+    clock: Clock
+    stop: threading.Event
+    tally: Tally
+    outage: Outage
+    actor: str
+
+    @property
+    def of_site(self) -> Site:
+        return self.settings.sites[self.site]
+
+    def today(self) -> date:
+        return model.site_day(self.clock(), self.zone)
+
+    def lateness(self) -> timedelta:
+        return timedelta(hours=self.settings.nightly.lateness_hours)
+
+
+def of_site(settings: Settings, slug: str) -> Site:
+    """The settings of a site. Raises NoSuchSite."""
+    if slug not in settings.sites:
+        raise NoSuchSite(slug, sorted(settings.sites))
+    return settings.sites[slug]
+
+
+def clock_from(start: datetime) -> Clock:
+    """A clock that shows ``start`` (aware) now and goes on from there."""
+    began, start = time.monotonic(), start.astimezone(UTC)
+    return lambda: start + timedelta(seconds=time.monotonic() - began)
+
+
+def budget_path(settings: Settings) -> Path:
+    return sqlite_path(settings.catalogue.url).with_name("budget.sqlite")
+
+
+@contextmanager
+def open_work(
+    settings: Settings, slug: str, *, actor: str, stop: threading.Event, small: bool = False
+) -> Iterator[Work]:
+    """Open all that a run for the site ``slug`` needs, and close it again.
+
+    A simulated site's phone system is started, and its clock is the run's. ``small``: for flows that ask little; they
+    take one of the concurrent requests, so that a nightly run beside them keeps the rest.
+    Raises NoSuchSite, StorageError, CatalogueError, NoojeeError.
+    """
+    site = of_site(settings, slug)
+    with ExitStack() as stack:
+        store = open_folder_store(settings.store.path)
+        catalogue = Catalogue.open(settings.catalogue.url)
+        stack.callback(catalogue.close)
+        url, key, clock = site.url, site.api_key.get_secret_value() if site.api_key else "", model.now_utc
+        if site.simulator is not None:
+            scenario = simulator.Scenario(
+                seed=site.simulator.seed,
+                zone=site.zone.key,
+                now=site.simulator.now,
+                days=site.simulator.days,
+                calls_a_day=site.simulator.calls_a_day,
+                by_hour_interval=site.by_hour_interval_seconds,
+            )
+            running = stack.enter_context(simulator.start(scenario, SIMULATED_KEY))
+            url, key, clock = running.url, SIMULATED_KEY, clock_from(site.simulator.now)
+        allowed = site.concurrent_requests
+        budget = SiteBudget(
+            BudgetFile(budget_path(settings)),
+            slug,
+            allowed=allowed,
+            wanted=1 if small else max(1, allowed - 1),
+            lease_seconds=2 * site.read_timeout_seconds + 10,
+            intervals={TurnKind.BY_HOUR: site.by_hour_interval_seconds, TurnKind.LEAD: 0.1},
+            stop=stop,
+        )
+        stack.enter_context(budget)
+        client = Noojee(
+            url,
+            key,
+            zone=site.zone,
+            contract=contract_from(site.contract),
+            limiter=budget,
+            connect_timeout=site.connect_timeout_seconds,
+            read_timeout=site.read_timeout_seconds,
+            ca_bundle=site.ca_bundle,
+            connections=allowed,
+            stop=stop,
+            clock=clock,
+        )
+        stack.callback(client.close)
+        archive = settings.archive
+        workers = ThreadPoolExecutor(archive.workers, thread_name_prefix="leg")
+        stack.callback(workers.shutdown, cancel_futures=True)
+        yield Work(
+            site=slug,
+            zone=site.zone,
+            settings=settings,
+            store=store,
+            catalogue=catalogue,
+            client=client,
+            budget=budget,
+            spool=Spool(
+                settings.spool.path,
+                memory_bytes=settings.spool.memory_bytes_per_worker,
+                disk_bytes=settings.spool.disk_bytes,
+                largest=archive.max_recording_bytes,
+            ),
+            workers=workers,
+            clock=clock,
+            stop=stop,
+            tally=WATCHED.get() or Tally(),
+            outage=Outage(limit=2 * archive.workers),
+            actor=actor,
+        )
+
+
+SIMULATED_KEY = "00000000-5130-11ec-9d3c-000000000000"
+"""The simulated phone system's key. It opens nothing."""

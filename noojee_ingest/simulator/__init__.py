@@ -1,0 +1,28 @@
+"""A Noojee phone system for tests and demos, over real HTTP in its own process.
+
+It knows only the wire, from the reference, and imports nothing else of ours, so that it cannot share our mistakes.
+"""
+
+from __future__ import annotations
+
+from .faults import Answer, Drip, Edit, Rule
+from .figures import Counters, TrueCall, TrueLeg, Truth
+from .running import RunningSimulator, SimulatorError, start
+from .scenario import Scenario
+from .server import serve
+
+__all__ = [
+    "Answer",
+    "Counters",
+    "Drip",
+    "Edit",
+    "Rule",
+    "RunningSimulator",
+    "Scenario",
+    "SimulatorError",
+    "TrueCall",
+    "TrueLeg",
+    "Truth",
+    "serve",
+    "start",
+]

@@ -1,0 +1,168 @@
+"""The fault plan: what tests and demos tell the simulated phone system to do wrong."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from random import Random
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .wire import Entry, text
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Drip(_Strict):
+    """Send ``size`` bytes, then rest for ``every`` seconds."""
+
+    size: int = Field(gt=0)
+    every: float = Field(ge=0)
+
+
+class Answer(_Strict):
+    """What to say instead, and how to say it.
+
+    With none of ``status``, ``text``, ``base64`` and ``audio_bytes`` the ordinary answer is sent and only the manner
+    changes.
+
+    status: HTTP status, 200 when only a body is given
+    headers: added to the answer's own, or in place of those of the same name
+    text, base64: the body
+    audio_bytes: the body is a sound PCM WAV of this many bytes (even, at least 1,000), made as it is sent
+    content_length: what the header says. When it is more than the body, the connection is cut after the body; when
+        less, only so much of the body is sent
+    cut_after: bytes of the body after which the connection is cut
+    delay: seconds before the first byte
+    drip: send the body in small pieces
+    hang: after ``cut_after`` bytes, or before the first byte without it, send nothing more and keep the connection
+    """
+
+    status: int | None = None
+    headers: dict[str, str] = {}
+    text: str | None = None
+    base64: str | None = None
+    audio_bytes: int | None = Field(default=None, ge=1000, multiple_of=2)
+    content_length: int | None = Field(default=None, ge=0)
+    cut_after: int | None = Field(default=None, ge=0)
+    delay: float = Field(default=0, ge=0)
+    drip: Drip | None = None
+    hang: bool = False
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Self:
+        if sum(body is not None for body in (self.text, self.base64, self.audio_bytes)) > 1:
+            raise ValueError("an answer has one body: text, base64 or audio_bytes")
+        self.content()
+        return self
+
+    def content(self) -> bytes | None:
+        """The body given as text or base64."""
+        if self.text is not None:
+            return self.text.encode()
+        return None if self.base64 is None else base64.b64decode(self.base64, validate=True)
+
+
+class Edit(_Strict):
+    """A change to the entries of a list. What is done to entries is done to those that ``where`` chooses.
+
+    where: wire keys and the texts that they must have, for example ``{"UniqueId": "1700000123.7"}``; empty: all
+    set: keys to set, each to raw JSON text: ``{"UniqueId": "1700000123.10"}`` makes it a bare number
+    unset: keys to take away
+    replace: raw JSON text to stand in the entry's place
+    drop, double: leave the entry out; tell it twice
+    append: raw JSON texts to add at the end of the list
+    reverse: turn the list round, last of all
+    """
+
+    where: dict[str, str] = {}
+    set: dict[str, str] = {}
+    unset: tuple[str, ...] = ()
+    replace: str | None = None
+    drop: bool = False
+    double: bool = False
+    append: tuple[str, ...] = ()
+    reverse: bool = False
+
+    def apply(self, entries: list[Entry | str]) -> list[Entry | str]:
+        """The changed list. An element is an entry or, once replaced or appended, raw text."""
+        changed: list[Entry | str] = []
+        for entry in entries:
+            if isinstance(entry, str) or not self._chooses(entry):
+                changed.append(entry)
+            elif not self.drop:
+                changed += [self._changed(entry)] * (2 if self.double else 1)
+        changed += self.append
+        return changed[::-1] if self.reverse else changed
+
+    def _chooses(self, entry: Entry) -> bool:
+        return all(entry.get(key) in (wanted, text(wanted)) for key, wanted in self.where.items())
+
+    def _changed(self, entry: Entry) -> Entry | str:
+        if self.replace is not None:
+            return self.replace
+        kept = {key: value for key, value in entry.items() if key not in self.unset}
+        return {**kept, **self.set}
+
+
+class Rule(_Strict):
+    """When to do it: for requests to ``endpoint`` (``*``: any) whose parameters have the values in ``match``.
+
+    ``match`` takes the names of the request (callRecordId, uniqueId, leg, date, hour, fTemplateId, ...); a request for
+    audio answers to callRecordId, uniqueId and leg of the leg it asks for, whichever of them it uses. ``times``: how
+    many requests it serves, none for all. ``probability``: of serving one at all, drawn by the scenario's seed.
+    """
+
+    endpoint: str
+    match: dict[str, str] = {}
+    times: int | None = Field(default=None, ge=1)
+    probability: float = Field(default=1, gt=0, le=1)
+    answer: Answer | None = None
+    edit: Edit | None = None
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if (self.answer is None) == (self.edit is None):
+            raise ValueError("a rule has either an answer or an edit")
+        return self
+
+
+class FaultPlan:
+    """The rules in force, in the order they came."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = Random(f"{seed}/faults")
+        self._rules: list[tuple[Rule, int]] = []  # with the number of requests served
+
+    def add(self, rule: Rule) -> None:
+        self._rules.append((rule, 0))
+
+    def clear(self) -> None:
+        self._rules.clear()
+
+    def told(self) -> list[dict[str, Any]]:
+        return [{**rule.model_dump(), "served": served} for rule, served in self._rules]
+
+    def serve(self, endpoint: str, facts: Mapping[str, str]) -> tuple[Answer | None, list[Edit]]:
+        """What the rules say to one request: the first answer that fits, and every edit that fits before it."""
+        edits: list[Edit] = []
+        for place, (rule, served) in enumerate(self._rules):
+            if not self._fits(rule, served, endpoint, facts):
+                continue
+            self._rules[place] = rule, served + 1
+            if rule.answer is not None:
+                return rule.answer, edits
+            if rule.edit is not None:
+                edits.append(rule.edit)
+        return None, edits
+
+    def _fits(self, rule: Rule, served: int, endpoint: str, facts: Mapping[str, str]) -> bool:
+        return (
+            rule.endpoint in ("*", endpoint)
+            and (rule.times is None or served < rule.times)
+            and all(facts.get(name) == value for name, value in rule.match.items())
+            and (rule.probability == 1 or self._chance.random() < rule.probability)
+        )

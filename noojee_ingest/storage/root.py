@@ -1,0 +1,124 @@
+"""The one small interface to an object store: a root.
+
+An archive has four roots, each its own folder, bucket or prefix with its own policy:
+
+=========  ==========================================================
+archive    create only; ``withdraw`` by a journalled decision
+evidence   what was rejected or quarantined; may be deleted by policy
+lake       may be replaced
+scratch    may be deleted
+=========  ==========================================================
+
+Keys are relative to the root, ``/`` between parts, and are made by us from digests, slugs and dates: nothing from the
+wire is ever part of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import BinaryIO, Protocol
+
+
+class RootName(StrEnum):
+    ARCHIVE = "archive"
+    EVIDENCE = "evidence"
+    LAKE = "lake"
+    SCRATCH = "scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Write-once protection asked for one object; a store that cannot give it refuses the object."""
+
+    mode: str  # "governance" or "compliance"
+    until: datetime  # aware, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as the store knows it."""
+
+    root: RootName
+    bucket: str  # "" in a folder store
+    key: str
+    size: int  # bytes
+    sha256: str  # hex, verified by the store when it took the bytes
+    checksum_type: str  # "sha256-full-object"
+    version_id: str  # "" where the store has no versions
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a listing."""
+
+    key: str
+    size: int  # bytes
+
+
+class Root(Protocol):
+    """One root of a store. Safe to share between threads. Every error is a ``StorageError`` (storage.errors)."""
+
+    name: RootName
+
+    def create(
+        self,
+        key: str,
+        body: BinaryIO,
+        *,
+        size: int,
+        sha256: str,
+        metadata: Mapping[str, str],
+        retention: Retention | None = None,
+    ) -> Stored:
+        """Put a new object in one piece; the store checks ``size`` (bytes) and ``sha256`` (hex) before it is visible.
+
+        ``body`` is read from its present position. ``metadata`` is ASCII and less than 2 KB.
+        Raises AlreadyExists (naming what is there, so that the caller can adopt it), ChecksumMismatch, StoreFull,
+        StoreReadOnly, StoreUnavailable. Never overwrites.
+        """
+        ...
+
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> BinaryIO:
+        """The object's bytes from ``offset``, at most ``length``; close it. Raises NotFound."""
+        ...
+
+    def head(self, key: str) -> Stored:
+        """What the store recorded of the object, without reading it. Raises NotFound."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """All objects whose key starts with ``prefix``, sorted by key. A prefix that names nothing lists nothing."""
+        ...
+
+    def replace(self, key: str, body: BinaryIO, *, size: int, sha256: str, metadata: Mapping[str, str]) -> Stored:
+        """Create or replace in one step; readers see the old object or the new. Lake only, else ForbiddenByPolicy."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; absent is fine. Evidence and scratch only, else ForbiddenByPolicy."""
+        ...
+
+    def withdraw(self, key: str, *, version_id: str, decision: str) -> None:
+        """Remove one version of one archived object under a journalled decision (its event id).
+
+        Archive only, else ForbiddenByPolicy. Raises NotFound, and Held (until when) where a lock holds it.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Make everything created through this root so far survive a power cut. Called once a batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The four roots together."""
+
+    archive: Root
+    evidence: Root
+    lake: Root
+    scratch: Root
