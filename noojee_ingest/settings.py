@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ByteSize,
@@ -38,12 +39,19 @@ from noojee_ingest.settings_values import checked_key, http_address, key_from, u
 
 PREFIX = "NOOJEE_INGEST_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
-SLUG = re.compile(r"(?=.{1,32}\Z)[a-z0-9]+(-[a-z0-9]+)*\Z")
-
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 Share = Annotated[int, Field(ge=1, le=64)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _slug(text: str) -> str:
+    if len(text) > 32 or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+        raise unrepeatable("no slug; a slug is at most 32 of a-z and 0-9, with single hyphens between")
+    return text
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
 
 
 class _Table(BaseModel):
@@ -245,7 +253,7 @@ class Settings(BaseSettings):
     archive: Archive = Archive()
     nightly: Nightly = Nightly()
     prefect: Prefect
-    sites: Annotated[Mapping[str, Site], Field(min_length=1)]
+    sites: Annotated[Mapping[Slug, Site], Field(min_length=1)]
 
     @classmethod
     def settings_customise_sources(
@@ -278,16 +286,6 @@ class Settings(BaseSettings):
         if folder == "":
             raise ValueError("should name a folder")
         return folder
-
-    @field_validator("sites")
-    @classmethod
-    def _slugs(cls, sites: Mapping[str, Site]) -> Mapping[str, Site]:
-        for slug in sites:
-            if not SLUG.match(slug):
-                raise unrepeatable(
-                    f"has the slug {slug[:40]!r}: a slug is at most 32 of a-z and 0-9, with single hyphens between"
-                )
-        return sites
 
     @model_validator(mode="after")
     def _one_recording_fits(self) -> Settings:
@@ -327,12 +325,14 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise SettingsError((toml_problem(path, problem),)) from None
 
-    problems = [
-        f"{path}: sites.{slug}.api_key: no key belongs in this file; put it in the environment as "
-        f"{PREFIX}SITES__{_shouted(slug)}__API_KEY, or in a file named by api_key_file"
-        for slug, site in _tables(tree.get("sites"))
-        if site.pop("api_key", None) is not None
-    ]
+    problems = []
+    for slug, site in _tables(tree.get("sites")):
+        if "api_key" in site:
+            site["api_key"] = "withheld"  # refused all the same; its absence would be a second problem
+            problems.append(
+                f"{path}: sites.{slug}.api_key: no key belongs in this file; put it in the environment as "
+                f"{PREFIX}SITES__{slug.upper().replace('-', '_')}__API_KEY, or in a file named by api_key_file"
+            )
     overrides, variables = _environment(environ)
     origin = Origin(file=path, tree=tree, variables=variables, prefix=PREFIX)
     try:
@@ -350,10 +350,6 @@ def _tables(sites: object) -> list[tuple[str, dict[str, Any]]]:
     if not isinstance(sites, dict):
         return []
     return [(slug, site) for slug, site in sites.items() if isinstance(site, dict)]
-
-
-def _shouted(slug: str) -> str:
-    return slug.upper().replace("-", "_")
 
 
 def _environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[tuple[str, ...], str]]:

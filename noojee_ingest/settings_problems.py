@@ -37,13 +37,24 @@ class Origin:
     prefix: str
 
     def variable(self, path: tuple[str, ...]) -> str | None:
-        """The variable that set ``path``, a part of it or the whole that it belongs to; the file's when ``None``."""
+        """The variable that set ``path``, the whole that it belongs to, or else a part of it; ``None`` for the file."""
         for known, name in self.variables.items():
             if path[: len(known)] == known:
                 return name
-        if self._in_file(path):
-            return None
-        return next((name for known, name in self.variables.items() if known[: len(path)] == path), None)
+        for depth in range(len(path), 0, -1):
+            if self._in_file(path[:depth]):
+                return None
+            for known, name in self.variables.items():
+                if known[:depth] == path[:depth]:
+                    return name
+        return None
+
+    def other_sites(self, path: tuple[str, ...]) -> list[str]:
+        """The file's sites, when ``path`` is about one that only variables name."""
+        sites = self.tree.get("sites")
+        if path[:1] != ("sites",) or len(path) < 2 or not isinstance(sites, Mapping) or path[1] in sites:
+            return []
+        return list(sites)
 
     def _in_file(self, path: tuple[str, ...]) -> bool:
         node: Any = self.tree
@@ -77,8 +88,7 @@ def toml_problem(path: Path, problem: OSError | UnicodeDecodeError | tomllib.TOM
 
 def describe(error: ErrorDetails, tree: type[BaseModel], origin: Origin) -> str:
     """One line for one validation error: origin, path, wrong value (never a secret), nearest valid key or choice."""
-    loc = error["loc"]
-    path = tuple(str(part) for part in loc)
+    path = tuple(str(part) for part in error["loc"] if part != "[key]")  # so pydantic marks a name that is wrong
     variable = origin.variable(path)
     where = variable or str(origin.file)
     key = re.sub(r"\.(\d+)", r"[\1]", ".".join(path))
@@ -92,7 +102,8 @@ def describe(error: ErrorDetails, tree: type[BaseModel], origin: Origin) -> str:
         hint = f"the nearest is {nearest}" if nearest else f"those here are {', '.join(known)}"
         return f"{start}no such key; {hint}"
     if kind == "missing":
-        return f"{start}required, but absent"
+        sites = ", ".join(origin.other_sites(path))
+        return f"{start}required, but absent{f'; the sites of {origin.file} are {sites}' if sites else ''}"
     if kind == "no_key":
         name = origin.prefix + "__".join(path).upper().replace("-", "_")
         return f"{start}the phone system's API key is nowhere; set {name} or api_key_file"
@@ -152,8 +163,9 @@ def _keys(tree: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     for part in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
             here = here.model_fields[part].annotation
-        else:  # a mapping's or a list's element
-            here = next(argument for argument in get_args(here) if argument not in {str, Ellipsis})
+        else:  # what a mapping or a list holds
+            arguments = get_args(here)
+            here = arguments[0] if arguments[-1] is Ellipsis else arguments[-1]
         here = (
             next((one for one in get_args(here) if one is not NoneType), here) if NoneType in get_args(here) else here
         )

@@ -16,7 +16,7 @@ def check(file: BinaryIO, size: int) -> Audio:
     """Tell what the ``size`` bytes of ``file`` (seekable, all of it) are; leaves its position at 0.
 
     The container is walked from end to end in blocks of 256 KiB, whatever the size; then, if no fault was found and
-    the codec is one that libsndfile knows, the beginning of the sound (of Ogg also the end) is decoded.
+    the codec is one that libsndfile knows, the beginning of the sound is decoded.
     Decoding everything was measured and is too dear: see ``decoding``. A container that is known with a codec that is
     not (G.729 in WAV) is audio, its codec called by its number, and only walked.
 

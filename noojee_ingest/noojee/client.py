@@ -12,7 +12,7 @@ from typing import Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 
 from noojee_ingest.model import now_utc
 from noojee_ingest.noojee.campaigns import Campaigns
@@ -23,6 +23,7 @@ from noojee_ingest.noojee.patience import Patience
 from noojee_ingest.noojee.recordings import Recordings
 from noojee_ingest.noojee.redaction import Redaction
 from noojee_ingest.noojee.session import KeyInQuery, Link, Session
+from noojee_ingest.noojee.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Noojee:
     :param read_timeout: seconds to wait for the next byte of an answer
     :param ca_bundle: file or folder of certificates to trust instead of the usual ones
     :param patience: how long to keep trying
-    :param stop: when set, waiting and reading end with Interrupted
+    :param stop: when set, waiting ends with Interrupted and so does reading at the next piece; ``abort`` ends it now
     :param clock: our time, aware, in UTC
     :raises Misconfigured: if the address, the key or the CA bundle cannot work
     """
@@ -70,7 +71,7 @@ class Noojee:
         self._session = Session(
             Link(
                 self.url,
-                transport or HTTPAdapter(pool_connections=1, pool_maxsize=connections),
+                transport or Transport(connections),
                 _checked_bundle(ca_bundle),
                 connect_timeout,
                 read_timeout,
@@ -91,8 +92,15 @@ class Noojee:
         """Requests sent so far, retries included, by the contract's name of the endpoint, e.g. ``by_hour``."""
         return self._session.requests_made()
 
+    def abort(self) -> None:
+        """End every request under way at once, from any thread, with the ordinary transport.
+
+        With the stop event set they end as Interrupted; without it they count as lost connections and may be retried.
+        """
+        self._session.abort()
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, also those of requests under way."""
         self._session.close()
 
     def __enter__(self) -> Self:
@@ -119,9 +127,7 @@ def _checked_url(url: str) -> str:
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise Misconfigured("the phone system's address holds more than a host and a path", hint=hint)
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        log.warning(
-            "%s is asked over plain HTTP: all on the way can read key and recordings", parts.netloc
-        )
+        log.warning("%s is asked over plain HTTP: all on the way can read key and recordings", parts.netloc)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 

@@ -111,11 +111,12 @@ def of_status(status: int, headers: Mapping[str, str], body: bytes, words: Words
 
 def of_code(envelope: Envelope, words: Words, status: int = 200) -> NoojeeError:
     """The error for an envelope that tells of one."""
+    told = f"HTTP {status}, {envelope.told}"
     if denies_key(envelope, words):
-        return AuthenticationFailed(f"the phone system does not accept the key ({envelope.told})")
+        return AuthenticationFailed(f"the phone system does not accept the key ({told})")
     if speaks_of(envelope.message, words.busy):
-        return _busy(envelope.told, None)
-    return Refused(f"the phone system refused ({envelope.told})", status=status, code=envelope.code)
+        return _busy(told, None)
+    return Refused(f"the phone system refused ({told})", status=status, code=envelope.code)
 
 
 def _busy(told: str, seconds: float | None) -> Busy:

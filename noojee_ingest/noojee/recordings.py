@@ -84,8 +84,8 @@ class Recordings:
     def audio_by_call_record_id(self, call_record_id: str, leg: str) -> AbstractContextManager[AudioStream]:
         """The audio of one leg of a call record (reference, 09.0: name [doc], the rest proposed).
 
-        The request is sent when the context is entered, and holds one of the limiter's slots until it is left. It is
-        retried only until the first byte is there.
+        The request is sent when the context is entered, and holds one of the limiter's slots until the last byte was
+        read or the context is left. It is retried only until the first byte is handed out.
 
         :param leg: the ``Leg`` of the meta data, exact text; ``""`` asks without it, for the first leg [proposed]
         :raises NotFound: there is no such recording or leg

@@ -40,6 +40,7 @@ from noojee_ingest.noojee.errors import BadAnswer, Interrupted, NoojeeError, Tra
 from noojee_ingest.noojee.limits import Limiter, TurnKind
 from noojee_ingest.noojee.patience import Patience
 from noojee_ingest.noojee.redaction import Redaction
+from noojee_ingest.noojee.transport import Transport
 from noojee_ingest.noojee.wire import NotJSON
 
 log = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ class Session:
 
     @contextmanager
     def stream(self, question: Question, first: Callable[[Body], T]) -> Iterator[T]:
-        """The answer as a stream, which holds its slot until it is left.
+        """The answer as a stream, which holds its slot until its end was read or it is left.
 
         ``first`` reads the beginning of the body and makes of it what the caller gets; up to there a failure is
         retried, and after it no more. Raises any NoojeeError, also while the stream is read.
@@ -152,8 +153,10 @@ class Session:
 
             def once() -> T:
                 with ExitStack() as attempt:
-                    begun = first(attempt.enter_context(self._asked(question, accept="*/*")))
+                    body = attempt.enter_context(self._asked(question, accept="*/*"))
+                    begun = first(body)
                     lasting.enter_context(attempt.pop_all())
+                body.when_over(lasting.close)
                 return begun
 
             yield self._repeated(once)
@@ -177,8 +180,14 @@ class Session:
         with self._counting:
             return dict(self._counted)
 
+    def abort(self) -> None:
+        """End every request under way; it is Interrupted if the stop event is set, else it may be tried again."""
+        if isinstance(self._link.transport, Transport):
+            self._link.transport.abort()
+
     def close(self) -> None:
-        """Close all connections. Streams that are still open break."""
+        """Close all connections, also those of requests under way."""
+        self.abort()
         self._link.transport.close()
         self._redaction.remove()
 
@@ -231,7 +240,7 @@ class Session:
             try:
                 body = Body(response, read_timeout=self._link.read_timeout, stop=self._stop)
                 if not 200 <= response.status_code < 300:
-                    told = body.head(LARGEST_ERROR)
+                    told = _told(body)
                     raise failures.of_status(response.status_code, response.headers, told, self._words, self._clock())
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                     raise BadAnswer("the answer is encoded although it was asked for as it is")
@@ -258,3 +267,11 @@ class Session:
         except failures.LIBRARY_ERRORS as caught:
             failure = failures.of_sending(caught, self._link.host, self._link.connect_timeout, self._link.read_timeout)
         raise failure
+
+
+def _told(body: Body) -> bytes:
+    """What an error's body says, as far as it comes: the status counts even if the rest is lost."""
+    try:
+        return body.head(LARGEST_ERROR)
+    except Transient:
+        return b""

@@ -100,10 +100,10 @@ def members(text: str) -> tuple[Members, dict[str, list[Element]]]:
     pairs: list[tuple[str, Value]] = []
 
     def member(at: int) -> int:
-        if text[at : at + 1] != '"':
+        key, end = _value(text, at)
+        if not isinstance(key, str) or text[at] != '"':
             raise NotJSON(f"a key expected at character {at}")
-        key, at = _decoder.raw_decode(text, at)
-        at = _skip(text, at)
+        at = _skip(text, end)
         if text[at : at + 1] != ":":
             raise NotJSON("a key without a value")
         at = _skip(text, at + 1)

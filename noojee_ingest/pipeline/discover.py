@@ -8,13 +8,17 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.model import Leg, View, identity_digest
-from noojee_ingest.noojee import AuthenticationFailed, Interrupted, NoojeeError
+from noojee_ingest.noojee import AuthenticationFailed, Interrupted, NoojeeError, NotFound, Unreachable
 from noojee_ingest.pipeline.answers import Question, take_calls, take_legs
 from noojee_ingest.pipeline.explain import explanation
 from noojee_ingest.pipeline.work import Work
 
 REPEAT_AFTER = timedelta(hours=20)
 """A look that differed from the one before is followed by another, the next night."""
+
+
+ENDS_THE_RUN = (AuthenticationFailed, Unreachable, Interrupted)
+"""What any further question would meet as well."""
 
 
 @dataclass
@@ -74,15 +78,19 @@ def hours_due(work: Work, days: Sequence[date]) -> list[tuple[date, int]]:
 def list_hours(work: Work, hours: Iterable[tuple[date, int]], done: Discovery) -> Iterator[list[Leg]]:
     """Ask the by-hour list about each hour and give the legs that are new, an hour at a time.
 
-    An hour that cannot be listed is a problem of ``done`` and stays due; a key that is not accepted ends the run.
+    An hour that cannot be listed is a problem of ``done`` and stays due. Raises what ends the run.
     """
     for day, hour in hours:
         if work.stop.is_set():
             return
         try:
             answer = work.client.recordings.by_hour(day, hour)
-        except (AuthenticationFailed, Interrupted):
+        except ENDS_THE_RUN:
             raise
+        except NotFound as error:
+            hint = f"Where the phone system has no by-hour list, set sites.{work.site}.by_hour = false."
+            done.problems.append(f"no hour can be listed from {hour:02d} of {day} on: {error} {hint}")
+            return
         except NoojeeError as error:
             done.problems.append(f"hour {hour:02d} of {day} is not listed: {error}")
             continue
@@ -100,7 +108,7 @@ def poll_call_records(work: Work, done: Discovery) -> None:
             return
         try:
             answer = work.client.campaigns.call_records(template.id)
-        except (AuthenticationFailed, Interrupted):
+        except ENDS_THE_RUN:
             raise
         except NoojeeError as error:
             done.problems.append(f"call records of template {template.id} are not listed: {error}")
@@ -126,7 +134,7 @@ def ask_about_calls(work: Work, days: Sequence[date], done: Discovery) -> Iterat
             return
         try:
             answer = work.client.recordings.by_unique_id(unique_id)
-        except (AuthenticationFailed, Interrupted):
+        except ENDS_THE_RUN:
             raise
         except NoojeeError as error:
             done.problems.append(f"meta data of call {unique_id} is not known: {error}")

@@ -1,11 +1,19 @@
 """What ends a leg's way or a run's, besides the errors of the rooms below.
 
-PipelineError
-├── RecordingTooLarge   ends the leg's way, not the run
-├── SpoolFull           ends the leg's way, not the run
-├── PhoneSystemDown     ends the run: nobody answers
-└── NoSuchSite          nothing was begun
+::
+
+    PipelineError
+    ├── RecordingTooLarge   ends the leg's way, not the run
+    ├── SpoolFull           ends the leg's way, not the run
+    ├── SpoolFailed         ends the run: the spool's folder cannot be written
+    ├── PhoneSystemDown     ends the run: nobody answers
+    ├── NotArchived         there is no audio to give
+    ├── OutputProblem       what was got cannot be written where it was asked for
+    ├── AudioDamaged        what the store gives is not what was archived
+    └── NoSuchSite          nothing was begun
 """
+
+from pathlib import Path
 
 
 class PipelineError(Exception):
@@ -32,6 +40,14 @@ class SpoolFull(PipelineError):
         )
 
 
+class SpoolFailed(PipelineError):
+    def __init__(self, path: Path, leg_id: str, error: OSError) -> None:
+        super().__init__(
+            f"fetching leg {leg_id}: the spool {path} cannot be written: {error.strerror or error}",
+            "Make room there, or name another folder in spool.path.",
+        )
+
+
 class PhoneSystemDown(PipelineError):
     def __init__(self, site: str, last: str, tries: int) -> None:
         super().__init__(
@@ -43,3 +59,21 @@ class PhoneSystemDown(PipelineError):
 class NoSuchSite(PipelineError):
     def __init__(self, slug: str, known: list[str]) -> None:
         super().__init__(f"there is no site {slug!r} in the configuration", f"Sites: {', '.join(known)}.")
+
+
+class NotArchived(PipelineError):
+    def __init__(self, name: str, why: str, hint: str) -> None:
+        super().__init__(f"there is no audio of {name!r}: {why}", hint)
+
+
+class AudioDamaged(PipelineError):
+    def __init__(self, leg_id: str, key: str, what: str) -> None:
+        super().__init__(
+            f"audio of leg {leg_id} is damaged ({key}): {what}",
+            "Restore the object from a copy of the store; do not use what was written.",
+        )
+
+
+class OutputProblem(PipelineError):
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(f"writing {path}: {error.strerror or error}", "Choose another folder with --output.")

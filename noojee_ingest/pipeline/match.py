@@ -33,7 +33,8 @@ class Known:
             {entry.call_record_id for entry in entries},
             {entry.unique_id for entry in entries},
         )
-        self._ids = {row["leg_id"] for row in self.legs}
+        exact = {leg_id(self.site, entry.call_record_id, entry.unique_id, entry.leg) for entry in entries}
+        self._ids = {row["leg_id"] for row in self.legs} | queries.legs_by_id(work.catalogue, exact).keys()
         self._by_id: dict[str, list[queries.Row]] = {}
         for row in self.legs:
             self._index(row)

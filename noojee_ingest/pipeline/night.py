@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Protocol
 
 from noojee_ingest.catalogue import queries
+from noojee_ingest.catalogue.errors import CatalogueError
 from noojee_ingest.catalogue.runs import begin_run, end_run
 from noojee_ingest.model import Leg
 from noojee_ingest.noojee import Interrupted
@@ -41,18 +43,22 @@ class Done:
 
 @dataclass
 class Night:
-    """One run of the nightly for a site: its days, and what it has done so far."""
+    """One run of the nightly for a site.
+
+    ``days`` are those to list, ``touched`` those that it works on, ``only`` the one day that was asked for, if any.
+    """
 
     work: Work
     days: list[date]
+    touched: set[date]
+    only: date | None
     discovery: Discovery = field(default_factory=Discovery)
     recovery: Recovery = field(default_factory=Recovery)
 
     def legs(self) -> Iterator[Leg]:
         """The legs to fetch: those left over, then those discovered, as they come."""
         work = self.work
-        left = queries.legs_due(work.catalogue, work.site, work.clock(), self.days[0] if len(self.days) == 1 else None)
-        self.days = sorted({*self.days, *(leg.day for leg in left)})
+        left = queries.legs_due(work.catalogue, work.site, work.clock(), self.only)
         work.tally.add(legs_found=len(left))
         yield from left
         work.tally.stage = "listing"
@@ -60,9 +66,13 @@ class Night:
         hours = hours_due(work, self.days)
         work.tally.add(hours_due=len(hours))
         for found in list_hours(work, hours, self.discovery):
-            yield from found
+            yield from self._new(found)
         for found in ask_about_calls(work, self.days, self.discovery):
-            yield from found
+            yield from self._new(found)
+
+    def _new(self, legs: list[Leg]) -> list[Leg]:
+        self.touched.update(leg.day for leg in legs)
+        return legs
 
 
 def nights_days(work: Work, day: date | None = None) -> list[date]:
@@ -74,9 +84,10 @@ def nights_days(work: Work, day: date | None = None) -> list[date]:
     if day is not None:
         return [day]
     yesterday = work.today() - timedelta(days=1)
-    first = queries.first_hour_listed(work.catalogue, work.site) or yesterday
+    begun = queries.first_hour_listed if work.of_site.by_hour else queries.first_day_known
+    first = begun(work.catalogue, work.site) or yesterday
     first = max(first, yesterday - timedelta(days=work.settings.nightly.catch_up_days))
-    return [first + timedelta(days=number) for number in range((yesterday - first).days + 1)] or [yesterday]
+    return [yesterday - timedelta(days=number) for number in range(max(0, (yesterday - first).days), -1, -1)]
 
 
 def run_night(work: Work, *, day: date | None = None, submit: Submit | None = None) -> NightReport:
@@ -91,27 +102,27 @@ def run_night(work: Work, *, day: date | None = None, submit: Submit | None = No
     began = time.monotonic()
     main_day = day or work.today() - timedelta(days=1)
     run_id = begin_run(work.catalogue, site=work.site, flow="nightly", began=work.clock())
-    night = Night(work, nights_days(work, day))
     try:
         work.tally.stage = "recovering"
-        night.recovery = recover(work, _days_to_recover(work, night.days, main_day))
+        days = nights_days(work, day)
+        night = Night(work, days, _days_of_work(work, days, main_day, day), only=day)
+        night.recovery = recover(work, night.touched)
         _fetch(work, night.legs(), submit or (lambda legs: Done(archive_batch(work, legs))))
         work.tally.stage = "reconciling"
-        touched = [one for one in night.days if one == main_day or _is_open(work, one)]
         if not work.stop.is_set():
-            for one in touched:
+            for one in sorted(night.touched):
                 reconcile(work, one)
     except BaseException as error:
-        end_run(
-            work.catalogue, run_id, ended=work.clock(), exit_code=1, summary=f"{type(error).__name__}: {error}"[:500]
-        )
+        said = f"{type(error).__name__}: {error}"[:500]
+        with suppress(CatalogueError):  # it may be what ended the run
+            end_run(work.catalogue, run_id, ended=work.clock(), exit_code=1, summary=said)
         raise
     work.tally.stage = "done"
     report = NightReport(
         site=work.site,
         zone=work.zone.key,
         main_day=main_day,
-        days=[report_day(work, one) for one in touched],
+        days=[report_day(work, one) for one in sorted(night.touched)],
         interrupted=work.stop.is_set(),
         problems=night.discovery.problems,
         recovery=night.recovery,
@@ -122,11 +133,12 @@ def run_night(work: Work, *, day: date | None = None, submit: Submit | None = No
     return report
 
 
-def _days_to_recover(work: Work, days: Sequence[date], main_day: date) -> list[date]:
-    """Days whose store is compared with the journal: those that this night will work on."""
-    listing = {day for day, _ in hours_due(work, days)}
-    waiting = {leg.day for leg in queries.legs_due(work.catalogue, work.site, work.clock())}
-    return sorted({main_day, *listing, *(waiting & set(days))})
+def _days_of_work(work: Work, days: Sequence[date], main_day: date, day: date | None) -> set[date]:
+    """The days that this night works on: its own, those to be listed, those still open, those with legs left over."""
+    left = queries.legs_due(work.catalogue, work.site, work.clock(), day)
+    listing = {one for one, _ in hours_due(work, days)}
+    still_open = {one for one in days if _is_open(work, one)}
+    return {main_day, *listing, *still_open, *(leg.day for leg in left)}
 
 
 def _is_open(work: Work, day: date) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
@@ -196,3 +197,33 @@ class NightReport:
         archived = sum(day.total.states[State.ARCHIVED.value] for day in self.days)
         word = "interrupted" if self.interrupted else ("complete", "finished with gaps")[self.exit_code == 3]
         return f"{word}: {archived} of {expected} legs archived"
+
+
+def rows(day: DayReport) -> list[dict[str, object]]:
+    """The completeness table of a day as plain rows: an hour each (site time), ``unknown``, and ``total`` last.
+
+    ``expected`` is the sum of the states that follow it; bytes and hours are those of archived audio;
+    ``complete`` is a percentage, ``None`` where nothing was due.
+    """
+    lines = [("unknown" if hour is None else f"{hour:02d}", line) for hour, line in day.hours.items()]
+    return [_row(name, line) for name, line in (*lines, ("total", day.total))]
+
+
+def _row(name: str, line: Line) -> dict[str, object]:
+    complete = line.completeness
+    return {
+        "hour": name,
+        "expected": line.expected,
+        **{state.value: line.states[state.value] for state in State},
+        "calls_without_recording_explained": line.calls_explained,
+        "calls_without_recording_unexplained": line.calls_unexplained,
+        "calls_without_recording_unjudged": line.calls_unjudged,
+        "bytes": line.audio_bytes,
+        "audio_hours": round(line.audio_seconds / 3600, 2),
+        "complete": None if complete is None else floor_percent(complete),
+    }
+
+
+def floor_percent(part: float) -> float:
+    """A part as a percentage with one decimal, rounded down: 100.0 is said of nothing less."""
+    return math.floor(part * 1000 + 1e-9) / 10

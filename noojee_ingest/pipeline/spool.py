@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from noojee_ingest.pipeline.errors import RecordingTooLarge, SpoolFull
+from noojee_ingest.pipeline.errors import RecordingTooLarge, SpoolFailed, SpoolFull
 
 
 class Spool:
@@ -35,11 +35,14 @@ class Spool:
 
         With a known length the room is reserved before the first byte, waiting for others to finish; without one it is
         reserved as it grows and a full area is an error at once: so two that grow cannot wait for each other.
-        Raises RecordingTooLarge, SpoolFull.
+        Raises RecordingTooLarge, SpoolFull, SpoolFailed.
         """
         if expected is not None and expected > self.largest:
             raise RecordingTooLarge(leg_id, expected, self.largest)
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SpoolFailed(self.path, leg_id, error) from error
         spooled = Spooled(self, leg_id)
         try:
             if expected is not None and expected > self.memory_bytes:
@@ -84,7 +87,10 @@ class Spooled:
         if self.size > max(self.reserved, self._spool.memory_bytes):
             self.reserve(max(len(chunk), self._spool.memory_bytes, self.size - self.reserved), wait=False)
         self._digest.update(chunk)
-        self.file.write(chunk)
+        try:
+            self.file.write(chunk)
+        except OSError as error:
+            raise SpoolFailed(self._spool.path, self._leg_id, error) from error
 
     def reserve(self, size: int, *, wait: bool) -> None:
         self._spool._reserve(size, self._leg_id, wait=wait)

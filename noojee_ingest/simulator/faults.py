@@ -69,7 +69,7 @@ class Answer(_Strict):
 class Edit(_Strict):
     """A change to the entries of a list. What is done to entries is done to those that ``where`` chooses.
 
-    where: wire keys and the texts that they must have, for example ``{"UniqueId": "1700000123.7"}``; empty: all
+    where: wire keys and the text or raw JSON that they must have, as in ``{"UniqueId": "1700000123.7"}``; empty: all
     set: keys to set, each to raw JSON text: ``{"UniqueId": "1700000123.10"}`` makes it a bare number
     unset: keys to take away
     replace: raw JSON text to stand in the entry's place

@@ -124,6 +124,7 @@ class PhoneSystem:
         return _leg_asked(self.world.with_unique_id(_given(asked, "uniqueId"), self.clock.now()), asked)
 
     def audio(self, leg: Leg | None) -> Reply:
+        """The leg's audio, 404 while there is none (proposed)."""
         if leg is None or leg.audio_from is None or leg.audio_from > self.clock.now():
             return not_found()
         return sound(audio_of(leg, self.scenario.seed))

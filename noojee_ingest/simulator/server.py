@@ -46,7 +46,7 @@ def serve(scenario: Scenario, port: int, key: str, *, until_stdin_closes: bool =
         access_log=False,
         server_header=False,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=0,
+        timeout_graceful_shutdown=1,
     )
     server = _Server(config)
     # named as TCP, or asyncio leaves Nagle's delay on and every answer takes 40 ms

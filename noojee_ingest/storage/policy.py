@@ -31,4 +31,4 @@ def require(act: Act, root: RootName, key: str) -> None:
     """Raises ForbiddenByPolicy when ``root`` does not allow ``act``."""
     if act not in ALLOWED[root]:
         allowing = " and ".join(name for name in RootName if act in ALLOWED[name])
-        raise ForbiddenByPolicy(act, told(root, key), f"only {allowing} allows {act}")
+        raise ForbiddenByPolicy(act, told(root, key), f"{act} is for {allowing} only")

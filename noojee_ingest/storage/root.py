@@ -10,7 +10,7 @@ scratch    may be deleted
 =========  ==========================================================
 
 Keys are relative to the root, ``/`` between parts, and are made by us from digests, slugs and dates: nothing from the
-wire is ever part of one.
+wire is ever part of one. ``storage.keys`` says which keys and which metadata every store takes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ class Listed:
 
 
 class Root(Protocol):
-    """One root of a store. Safe to share between threads. Every error is a ``StorageError`` (storage.errors)."""
+    """One root of a store. Safe to share between threads.
+
+    Every error is a ``StorageError`` (``storage.errors``). Besides those named below, every verb raises BadKey for a
+    key that no store takes, and a StoreFailure (StoreFull, StoreReadOnly, StoreUnavailable) when the store is at fault.
+    """
 
     name: RootName
 
@@ -76,9 +80,11 @@ class Root(Protocol):
     ) -> Stored:
         """Put a new object in one piece; the store checks ``size`` (bytes) and ``sha256`` (hex) before it is visible.
 
-        ``body`` is read from its present position. ``metadata`` is ASCII and less than 2 KB.
-        Raises AlreadyExists (naming what is there, so that the caller can adopt it), ChecksumMismatch, StoreFull,
-        StoreReadOnly, StoreUnavailable. Never overwrites.
+        ``body`` is read from its present position; an OSError of its own passes unchanged. ``metadata`` has names of
+        a-z, 0-9 and ``-``, values of printable ASCII, and less than 2 KB in all. Never overwrites.
+        Raises AlreadyExists (``found`` is what is there, so that the caller can adopt it), Damaged (something is there,
+        but what is recorded of it cannot be right), ChecksumMismatch, BadMetadata, and ForbiddenByPolicy where
+        ``retention`` is asked of a store that cannot give it.
         """
         ...
 
@@ -87,7 +93,7 @@ class Root(Protocol):
         ...
 
     def head(self, key: str) -> Stored:
-        """What the store recorded of the object, without reading it. Raises NotFound."""
+        """What the store recorded of the object, without reading it. Raises NotFound, Damaged."""
         ...
 
     def list(self, prefix: str) -> Iterator[Listed]:
@@ -95,7 +101,10 @@ class Root(Protocol):
         ...
 
     def replace(self, key: str, body: BinaryIO, *, size: int, sha256: str, metadata: Mapping[str, str]) -> Stored:
-        """Create or replace in one step; readers see the old object or the new. Lake only, else ForbiddenByPolicy."""
+        """Create or replace in one step; readers see the old object or the new. Lake only, else ForbiddenByPolicy.
+
+        Raises ChecksumMismatch and BadMetadata as ``create`` does; the old object then stays.
+        """
         ...
 
     def delete(self, key: str) -> None:
@@ -110,7 +119,10 @@ class Root(Protocol):
         ...
 
     def sync(self) -> None:
-        """Make everything created through this root so far survive a power cut. Called once a batch."""
+        """Return when every object that this root created, found taken or read the head of would survive a power cut.
+
+        Called once a batch, before its segment.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ process id in the name, this also holds between containers that share a folder. 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -60,7 +61,10 @@ class Staging:
         self._sweep()
         with self.lock(), self.new() as probe:
             second = probe.path.with_name(f"{probe.path.name}-link")
-            os.link(probe.path, second)
+            try:
+                os.link(probe.path, second)
+            except OSError as error:
+                raise OSError(errno.EOPNOTSUPP, "no hard links can be made on this file system") from error
             second.unlink()
 
     def new(self) -> StagedFile:

@@ -1,0 +1,1 @@
+"""The Prefect flows, one file each: parameters in, a pipeline call, artifacts out."""

@@ -1,0 +1,126 @@
+"""A night's report as a manager reads it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from noojee_ingest.cli.options import bytes_text
+from noojee_ingest.model import State
+from noojee_ingest.pipeline.report import DayReport, NightReport, rows
+
+COLUMNS = ("expected", "archived", "pending", "missing", "rejected")
+RARE = ("failed", "discovered", "excused", "quarantined")
+"""Columns that are shown when any hour has something in them."""
+
+
+def print_report(report: NightReport, console: Console) -> None:
+    for day in report.days:
+        console.print(_table(report, day))
+        _print_remarks(day, console)
+    for problem in report.problems:
+        console.print(f"[yellow]Not done:[/] {escape(problem)}")
+    _print_work(report, console)
+
+
+def _table(report: NightReport, day: DayReport) -> Table:
+    title = f"{report.site}: {day.day:%A %d %B %Y}, hours of {report.zone}"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", show_footer=False)
+    lines = rows(day)
+    states = [*COLUMNS, *(name for name in RARE if lines[-1][name])]
+    table.add_column("hour")
+    for name in states:
+        table.add_column(name, justify="right")
+    table.add_column("complete", justify="right")
+    table.add_column("calls without recording\nexplained / not / open", justify="right")
+    table.add_column("audio", justify="right")
+    table.add_column("hours", justify="right")
+    for line in lines:
+        if line is lines[-1]:
+            table.add_section()
+        without = [line[f"calls_without_recording_{word}"] for word in ("explained", "unexplained", "unjudged")]
+        complete = line["complete"]
+        table.add_row(
+            str(line["hour"]),
+            *(f"{line[name]:,}" for name in states),
+            "" if complete is None else f"{complete} %",
+            " / ".join(str(number) for number in without),
+            bytes_text(float(str(line["bytes"]))),
+            f"{line['audio_hours']:.2f}",
+            style="bold" if line is lines[-1] else None,
+        )
+    return table
+
+
+def _print_remarks(day: DayReport, console: Console) -> None:
+    if day.explanations:
+        told = ", ".join(f"{number} {cause}" for cause, number in day.explanations.items())
+        console.print(f"Calls that need no recording: {escape(told)}.")
+    if day.findings:
+        told = ", ".join(f"{number} {kind}" for kind, number in day.findings.items())
+        console.print(f"Findings: {escape(told)}.")
+    if day.overdue:
+        console.print(f"[red]Overdue:[/] {day.overdue} pending for longer than the lateness allowance.")
+    if day.total.states[State.DISCOVERED.value]:
+        console.print(f"Not tried yet: {day.total.states[State.DISCOVERED.value]}; the next run goes on with them.")
+
+
+def _print_work(report: NightReport, console: Console) -> None:
+    bounds = report.bounds
+    recovery = report.recovery
+    if recovery.applied or recovery.adopted:
+        console.print(
+            f"Mended from an earlier run: {recovery.applied} journal segments applied, "
+            f"{recovery.adopted} objects adopted without a download."
+        )
+    if recovery.gone or recovery.orphans:
+        console.print(f"[red]In the store:[/] {recovery.gone} objects gone, {recovery.orphans} that no leg explains.")
+    if report.nothing_needed:
+        console.print("[bold]Nothing was needed:[/] everything that can be had is archived.")
+    told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in sorted(bounds.requests.items()))
+    console.print(
+        f"Requests made: {sum(bounds.requests.values()):,} ({told}); {bytes_text(bounds.fetched_bytes)} fetched."
+    )
+    console.print(f"What bound the run: {bounds.what_bound}.")
+    if bounds.by_hour_interval < DOCUMENTED_INTERVAL:
+        console.print(
+            f"By-hour requests were {bounds.by_hour_interval:g} s apart, as configured here; "
+            f"a real phone system allows one every {DOCUMENTED_INTERVAL:g} s, the default."
+        )
+    console.print(f"[bold]{report.summary[0].upper()}{report.summary[1:]}[/] in {bounds.seconds:.1f} s.")
+
+
+DOCUMENTED_INTERVAL = 60.0  # reference, 9.4 [doc]
+
+
+def print_next(report: NightReport, config: Path | None, console: Console) -> None:
+    """Three commands to try, with ids of this night."""
+    program = program_name()
+    more = f" --config {config}" if config is not None else ""
+    gap = next((gap for day in report.days for gap in day.gaps), None)
+    console.print("\nTry next:")
+    console.print(f"  {program} status{more}", soft_wrap=True)
+    if gap is not None:
+        name = gap.call_record_id or gap.unique_id
+        console.print(f"  {program} search --state {gap.state}{more}", soft_wrap=True)
+        console.print(f"  {program} show {escape(name)}{more}", soft_wrap=True)
+    else:
+        console.print(f"  {program} search --since {report.main_day}{more}", soft_wrap=True)
+        console.print(f"  {program} --help", soft_wrap=True)
+
+
+def program_name() -> str:
+    """The program as it can be called from here."""
+    called = sys.argv[0]
+    name = os.path.basename(called)
+    found = shutil.which(name)
+    if found is not None and os.path.abspath(found) == os.path.abspath(called):
+        return name
+    return os.path.relpath(called)

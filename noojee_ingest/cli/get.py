@@ -1,0 +1,86 @@
+"""``noojee-ingest get``"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, BinaryIO, cast
+
+import typer
+
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, print_json
+from noojee_ingest.pipeline.errors import OutputProblem
+from noojee_ingest.pipeline.get import ArchivedAudio, find_audio
+from noojee_ingest.pipeline.get import get as get_audio
+from noojee_ingest.settings import load
+from noojee_ingest.storage.folder import open_folder_store
+from noojee_ingest.storage.root import Root
+
+Name = Annotated[str, typer.Argument(help="A leg id, or a call record id or unique id.")]
+LegNumber = Annotated[str | None, typer.Option("--leg", help="Which leg of the call.")]
+AllLegs = Annotated[bool, typer.Option("--all-legs", help="All archived legs of the call.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")]
+
+
+def get(
+    name: Name,
+    *,
+    leg: LegNumber = None,
+    all_legs: AllLegs = False,
+    output: Output = Path(),
+    site: SiteName = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Copy the audio of a leg, or of a call with --all-legs, out of the archive; its checksum is verified on the way.
+
+    A file appears under its name only when it is whole and verified. Exits with 4 when the archive's copy is damaged.
+    """
+    settings = load(config)
+    with closing(Catalogue.open(settings.catalogue.url)) as catalogue:
+        found = find_audio(catalogue, name, leg=leg, site=site)
+    legs = {audio.leg_id for audio in found}
+    if len(legs) > 1 and not all_legs:
+        numbers = ", ".join(sorted({audio.leg for audio in found}))
+        raise typer.BadParameter(f"{name} has {len(legs)} archived legs ({numbers}): say --leg N or --all-legs")
+    archive = open_folder_store(settings.store.path).archive
+    written = [{"path": str(_write(archive, audio, output)), **_facts(audio)} for audio in found]
+    if as_json:
+        print_json({"files": written})
+        return
+    for file in written:
+        typer.echo(f"{file['path']}  {bytes_text(float(str(file['size'])))}, SHA-256 {file['sha256']} verified")
+
+
+def _facts(audio: ArchivedAudio) -> dict[str, object]:
+    return {name: getattr(audio, name) for name in ("leg_id", "leg", "size", "sha256", "seconds", "key")}
+
+
+def file_name(audio: ArchivedAudio) -> str:
+    """A name that tells the call, made of harmless characters only, and unique by the leg's id and digest."""
+    call = re.sub(r"[^0-9A-Za-z.]+", "_", audio.call_record_id or audio.unique_id).strip("._")[:40]
+    number = re.sub(r"[^0-9A-Za-z]+", "_", audio.leg).strip("_")[:8]
+    return "-".join(part for part in (call, number and f"leg{number}", audio.leg_id[:8], audio.sha256[:8]) if part) + (
+        f".{audio.extension}"
+    )
+
+
+def _write(archive: Root, audio: ArchivedAudio, folder: Path) -> Path:
+    path = folder / file_name(audio)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
+            try:
+                get_audio(archive, audio, cast(BinaryIO, part))
+                part.flush()
+                os.replace(part.name, path)
+            except BaseException:
+                os.unlink(part.name)
+                raise
+    except OSError as error:
+        raise OutputProblem(path, error) from error
+    return path

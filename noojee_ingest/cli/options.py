@@ -1,0 +1,93 @@
+"""Options that several verbs share, and how they speak of sites, days and times."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+
+from noojee_ingest.journal.lines import instant_text
+from noojee_ingest.pipeline.errors import NoSuchSite
+from noojee_ingest.settings import Settings
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="The configuration (TOML); else $NOOJEE_INGEST_CONFIG, else the embedded demo."),
+]
+SiteName = Annotated[
+    str | None, typer.Option("--site", help="The site's slug in the configuration; not needed where there is one.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON (docs/cli.md) instead of tables.")]
+
+
+def one_site(settings: Settings, slug: str | None) -> str:
+    """The site that is meant. Raises NoSuchSite where none is named and there is not just one."""
+    known = sorted(settings.sites)
+    if slug is None and len(known) == 1:
+        return known[0]
+    if slug is None or slug not in settings.sites:
+        raise NoSuchSite(slug or "", known)
+    return slug
+
+
+def read_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day; write it as 2026-03-10") from None
+
+
+def read_time(text: str, zone: ZoneInfo) -> datetime:
+    """A day or a time; without an offset it is site time."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time; write it as 2026-03-10 or 2026-03-10T14:30") from None
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def site_time(instant: datetime | None, zone: ZoneInfo) -> str:
+    """An instant as people of the site read it."""
+    return "" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output: instants in UTC, days as 2026-03-10."""
+    json.dump(_plain(value), sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return instant_text(value)
+    if isinstance(value, date | Path):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(item) for item in value]
+    return value
+
+
+def console() -> Console:
+    """For tables: as wide as the terminal, and wide enough for every column where there is none."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def bytes_text(size: float) -> str:
+    """A size as people read it, in powers of 1,000."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(size) < 1000 or unit == "TB":
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1000
+    raise AssertionError

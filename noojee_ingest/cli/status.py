@@ -1,0 +1,78 @@
+"""``noojee-ingest status``"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, console, one_site, print_json, site_time
+from noojee_ingest.pipeline.status import SiteStatus
+from noojee_ingest.pipeline.status import status as status_of
+from noojee_ingest.settings import Settings, load
+
+COLUMNS = ("archived", "pending", "missing", "rejected", "failed", "excused", "quarantined", "discovered")
+Days = Annotated[int, typer.Option("--days", min=1, help="How many of the latest days to show.")]
+
+
+def status(site: SiteName = None, days: Days = 30, as_json: Json = False, config: Config = None) -> None:
+    """Show how complete each day is, and the latest runs. Reads the archive's catalogue only.
+
+    Exits with 3 when any of the days shown has gaps: a good day never hides a bad one.
+    """
+    settings = load(config)
+    slugs = [one_site(settings, site)] if site is not None else sorted(settings.sites)
+    with closing(Catalogue.open(settings.catalogue.url)) as catalogue:
+        found = [status_of(catalogue, slug, days=days) for slug in slugs]
+    if as_json:
+        print_json({"sites": [_document(one) for one in found]})
+    else:
+        for one in found:
+            _print(settings, one)
+    raise typer.Exit(max(one.exit_code for one in found))
+
+
+def _document(one: SiteStatus) -> dict[str, object]:
+    days = [{**asdict(day), "complete": day.complete, "gaps": day.gaps} for day in one.days]
+    return {"site": one.site, "exit_code": one.exit_code, "days": days, "runs": [asdict(run) for run in one.runs]}
+
+
+def _print(settings: Settings, one: SiteStatus) -> None:
+    zone = settings.sites[one.site].zone
+    out = console()
+    if not one.days:
+        out.print(f"{one.site}: nothing is known yet. Run `noojee-ingest nightly`.")
+        return
+    table = Table(title=f"{one.site}, days of {zone.key}", box=box.SIMPLE_HEAD, title_justify="left")
+    shown = [name for name in COLUMNS if any(day.states[name] for day in one.days)]
+    table.add_column("day")
+    for name in (
+        "expected",
+        *shown,
+        "complete",
+        "calls without recording\nexplained / not / open",
+        "findings",
+        "audio",
+    ):
+        table.add_column(name, justify="right")
+    for day in one.days:
+        table.add_row(
+            f"{day.day:%a %Y-%m-%d}",
+            f"{day.expected:,}",
+            *(f"{day.states[name]:,}" for name in shown),
+            "" if day.complete is None else f"{day.complete} %",
+            f"{day.calls_explained} / {day.calls_unexplained} / {day.calls_unjudged}",
+            f"{day.findings:,}",
+            f"{bytes_text(day.audio_bytes)}, {day.audio_hours:.2f} h",
+            style="red" if day.gaps else None,
+        )
+    out.print(table)
+    for run in one.runs:
+        end = f"exit code {run.exit_code}" if run.word == "ended" else run.word
+        out.print(f"{run.flow} of {site_time(run.began, zone)}: {end}. {escape(run.summary)}")

@@ -1,0 +1,104 @@
+"""The contract: marked line by line, corrected in one place."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from noojee_ingest.noojee import CONTRACT, ContractError, contract_from
+from noojee_ingest.noojee.contract import Mark, marks
+
+
+def test_every_line_has_its_mark() -> None:
+    lines = {name: mark for name, _, mark in marks()}
+
+    assert len(lines) > 50
+    assert all(isinstance(mark, Mark) for mark in lines.values())
+    assert lines["by_hour.path"] is Mark.DOC
+    assert lines["templates.method"] is Mark.CLIENT
+    assert lines["call_keys.disposition"] is Mark.PROPOSED
+
+
+def test_nothing_of_the_audio_calls_is_presented_as_documented() -> None:
+    assert {mark for name, _, mark in marks() if name.startswith("audio_")} == {Mark.PROPOSED}
+
+
+def test_overrides_from_toml_replace_their_lines_and_no_others() -> None:
+    overrides = tomllib.loads("""
+        [audio_by_call_record_id]
+        path = "/njadmin/rest/RecordingAPI/get"
+        method = "GET"
+        leg = "legNo"
+
+        [call_keys]
+        disposition = ["outcome", "njDisposition"]
+    """)
+
+    contract = contract_from(overrides)
+
+    assert contract.audio_by_call_record_id.path == "/njadmin/rest/RecordingAPI/get"
+    assert contract.audio_by_call_record_id.method == "GET"
+    assert contract.audio_by_call_record_id.leg == "legNo"
+    assert contract.audio_by_call_record_id.call_record_id == "callRecordId"
+    assert contract.call_keys.disposition == ("outcome", "njDisposition")
+    changed = {name for (name, new, _), (_, old, _) in zip(marks(contract), marks(), strict=True) if new != old}
+    assert changed == {
+        "audio_by_call_record_id.path",
+        "audio_by_call_record_id.method",
+        "audio_by_call_record_id.leg",
+        "call_keys.disposition",
+    }
+
+
+def test_no_overrides_leave_the_contract_as_it_is() -> None:
+    assert contract_from({}) == CONTRACT
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named", "nearest"),
+    [
+        ({"by_hours": {}}, "'by_hours'", "The nearest is 'by_hour'"),
+        ({"audio": {"path": "/x"}}, "'audio'", "The nearest is 'audio_by_unique_id'"),
+        ({"by_hour": {"methd": "GET"}}, "'by_hour.methd'", "The nearest is 'method'"),
+        ({"call_keys": {"dispositions": ["x"]}}, "'call_keys.dispositions'", "The nearest is 'disposition'"),
+        ({"leg_keys": {"": ["x"]}}, "'leg_keys.'", "there are: call_record_id"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest_that_exists(
+    overrides: dict[str, Any], named: str, nearest: str
+) -> None:
+    with pytest.raises(ContractError) as caught:
+        contract_from(overrides)
+
+    assert named in str(caught.value)
+    assert nearest in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ({"by_hour": "GET"}, "by_hour"),
+        ({"by_hour": {"method": "get"}}, "by_hour.method"),
+        ({"by_hour": {"method": "DELETE"}}, "by_hour.method"),
+        ({"by_hour": {"path": "njadmin"}}, "by_hour.path"),
+        ({"by_hour": {"path": "//elsewhere.example/x"}}, "by_hour.path"),
+        ({"by_hour": {"path": "https://elsewhere.example/x"}}, "by_hour.path"),
+        ({"by_hour": {"path": "/x?apiKey=y"}}, "by_hour.path"),
+        ({"by_hour": {"path": "/x\r\nHost: y"}}, "by_hour.path"),
+        ({"by_hour": {"path": 7}}, "by_hour.path"),
+        ({"authentication": {"api_key": ""}}, "authentication.api_key"),
+        ({"leg_keys": {"tag": "Tag"}}, "leg_keys.tag"),
+        ({"leg_keys": {"tag": []}}, "leg_keys.tag"),
+        ({"leg_keys": {"tag": ["Tag", 7]}}, "leg_keys.tag"),
+        ({"leg_keys": {"tag": {"a": 1}}}, "leg_keys.tag"),
+    ],
+)
+def test_an_impossible_value_is_named(overrides: dict[str, Any], named: str) -> None:
+    with pytest.raises(ContractError, match=f"'{named}'"):
+        contract_from(overrides)
+
+
+def test_a_parameter_may_be_switched_off() -> None:
+    assert contract_from({"audio_by_unique_id": {"leg": ""}}).audio_by_unique_id.leg == ""
