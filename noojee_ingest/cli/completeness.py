@@ -23,6 +23,11 @@ RARE = ("failed", "discovered", "excused", "quarantined")
 
 def print_report(report: NightReport, console: Console) -> None:
     for day in report.days:
+        if day.day > report.main_day:
+            archived = day.total.states[State.ARCHIVED.value]
+            told = f"{archived} of the {day.total.expected} legs that are known of it are archived"
+            console.print(f"{day.day:%A %d %B} has its own night to come; {told}.")
+            continue
         console.print(_table(report, day))
         _print_remarks(day, console)
     for problem in report.problems:
@@ -41,7 +46,7 @@ def _table(report: NightReport, day: DayReport) -> Table:
     table.add_column("complete", justify="right")
     table.add_column("calls without recording\nexplained / not / open", justify="right")
     table.add_column("audio", justify="right")
-    table.add_column("hours", justify="right")
+    table.add_column("audio\nhours", justify="right")
     for line in lines:
         if line is lines[-1]:
             table.add_section()
@@ -60,6 +65,8 @@ def _table(report: NightReport, day: DayReport) -> Table:
 
 
 def _print_remarks(day: DayReport, console: Console) -> None:
+    if day.total.calls_unexplained:
+        console.print("Complete is said of all that should be there: legs, and calls that nothing explains.")
     if day.explanations:
         told = ", ".join(f"{number} {cause}" for cause, number in day.explanations.items())
         console.print(f"Calls that need no recording: {escape(told)}.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 
 from noojee_ingest.catalogue.budget import BudgetFile
+from noojee_ingest.catalogue.errors import CatalogueError
 from noojee_ingest.noojee import Interrupted, TurnKind
 
 LOOK_SECONDS = 0.5  # between two looks at the stop event
@@ -20,7 +22,8 @@ class SiteBudget:
 
     ``allowed`` is what the site allows at once, ``wanted`` what this process may use of it; ``intervals`` are seconds
     between requests of a kind; ``lease_seconds`` must be longer than the client's read time-out, so that a request of a
-    process that died is over before its slot is given away. Waits end with Interrupted when ``stop`` is set.
+    process that died is over before its slot is given away. Waits end with Interrupted when ``stop`` is set. A lease
+    that cannot be renewed sets ``stop`` before it runs out, and leaving raises the CatalogueError that says why.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class SiteBudget:
         self._changed = threading.Condition()
         self._granted = 0
         self._used = 0
+        self._expires = 0.0
+        self._lost: CatalogueError | None = None
         self._over = threading.Event()
         self._renewing = threading.Thread(target=self._renew, name=f"budget of {site}", daemon=True)
         self.seconds_waited = 0.0
@@ -60,10 +65,14 @@ class SiteBudget:
     ) -> None:
         self._over.set()
         self._renewing.join()
+        if self._lost is not None:
+            raise self._lost
         self._file.give_back(self._holder)
 
     def _lease(self) -> None:
+        asked = time.monotonic()
         granted = self._file.lease(self._site, self._holder, self._wanted, self._allowed, self._lease_seconds)
+        self._expires = asked + self._lease_seconds
         with self._changed:
             self._granted = granted
             self._changed.notify_all()
@@ -72,9 +81,11 @@ class SiteBudget:
         while not self._over.wait(self._lease_seconds / 3 if self._granted else LOOK_SECONDS):
             try:
                 self._lease()
-            except Exception:  # whatever it is, without a lease nothing may be sent
-                with self._changed:
-                    self._granted = 0
+            except CatalogueError as error:
+                if time.monotonic() + self._lease_seconds / 3 > self._expires:
+                    self._lost = error
+                    self._stop.set()  # others may take our slots from now on: what is under way is aborted
+                    return
 
     @contextmanager
     def slot(self) -> Iterator[None]:

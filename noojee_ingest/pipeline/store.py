@@ -42,7 +42,7 @@ def store_audio(work: Work, leg: Leg, spooled: Spooled, audio: Audio, *, repeate
         "channels": str(audio.channels),
         "sample-rate": str(audio.sample_rate),
         "seconds": repr(audio.seconds),
-        "faults": "|".join(audio.faults).encode("ascii", "replace").decode()[:FAULTS_LENGTH],
+        "faults": "|".join(audio.faults).encode("ascii", "replace").decode()[:FAULTS_LENGTH].strip(),
         "repeated": "yes" if repeated else "no",
     }
     key = audio_key(leg, spooled.sha256, audio.extension)

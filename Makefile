@@ -1,0 +1,33 @@
+# Everything needs only Python 3.11 or later; the first target that you call makes .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint clean
+
+run: .venv/ready  ## archive the demo's night into ./data
+	@$(BIN)/noojee-ingest nightly; code=$$?; \
+	if [ $$code -eq 3 ]; then \
+		echo; \
+		echo "Exit code 3 means: finished with gaps, and they are listed. For the demo that is right: its phone system"; \
+		echo "has recordings that are missing, late or not audio, so that you see what becomes of them."; \
+	else exit $$code; fi
+
+test: .venv/ready  ## all tests
+	$(BIN)/python -m pytest -q
+
+lint: .venv/ready  ## style, types, and the arrows between the rooms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:  ## what make made; ./data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
