@@ -43,8 +43,7 @@ class Body:
         """
         if self._stop.is_set():
             raise Interrupted(f"stopped after {self.received} bytes")
-        left = PIECE if self.length is None else min(PIECE, self.length - self.received)
-        piece = self._piece(left) if left else b""
+        piece = self._piece()
         self.received += len(piece)
         if not piece and (self.received < self.length if self.length is not None else self._never_began()):
             raise failures.cut(self.received, self.length)
@@ -81,18 +80,18 @@ class Body:
             raise BadAnswer(f"the answer is larger than {limit} bytes")
         return data
 
-    def _piece(self, size: int) -> bytes:
+    def _piece(self) -> bytes:
         began = time.monotonic()
         failure: NoojeeError
         try:
-            piece: bytes = self._response.raw.read1(size) or b""
+            piece: bytes = self._response.raw.read1(PIECE) or b""
         except failures.LIBRARY_ERRORS as caught:
             failure = failures.of_reading(caught, self._read_timeout, self.received, self.length)
             if self._stop.is_set():
                 failure = Interrupted(f"stopped after {self.received} bytes")
         else:
             self._waited += time.monotonic() - began
-            if self._waited <= self._read_timeout or True:
+            if self._waited <= self._read_timeout or self.received + len(piece) >= self._waited * SLOWEST:
                 return piece
             failure = TimedOut(f"the answer came slower than {SLOWEST} bytes per second")
         raise failure

@@ -1,8 +1,8 @@
 """What we hold the phone system to: every path, parameter and key, each with the mark of where we have it from.
 
 This is the one place to correct when a real phone system differs. Marks are those of the reference, section 0:
-``doc`` (the vendor's documentation), ``client`` (the vendor's own public code), ``customer`` (a customer's public
-code), ``inferred`` (our reading), ``proposed`` (a consistent guess: the real thing is unknown).
+``doc`` (the vendor's documentation), ``client`` (the vendor's own public code) and ``proposed`` (a consistent guess:
+the real thing is unknown). A line whose mark differs between two answers says so beside it.
 
 :func:`contract_from` overrides any of it from a plain nested mapping, for instance read from TOML::
 
@@ -34,8 +34,6 @@ class Mark(StrEnum):
 
     DOC = "doc"
     CLIENT = "client"
-    CUSTOMER = "customer"
-    INFERRED = "inferred"
     PROPOSED = "proposed"
 
 
@@ -48,14 +46,6 @@ def _doc(value: _V) -> _V:
 
 def _client(value: _V) -> _V:
     return _marked(value, Mark.CLIENT)
-
-
-def _customer(value: _V) -> _V:
-    return _marked(value, Mark.CUSTOMER)
-
-
-def _inferred(value: _V) -> _V:
-    return _marked(value, Mark.INFERRED)
 
 
 def _proposed(value: _V) -> _V:

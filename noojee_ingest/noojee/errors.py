@@ -143,7 +143,7 @@ class AuthenticationFailed(Terminal):
 
 
 class NotFound(Terminal):
-    """HTTP 404. Its body is never read as an answer: it may be an HTML page (reference, 1.3 [client])."""
+    """HTTP 404. Its body may be an HTML page (reference, 1.3 [client]), which is not read."""
 
     hint = "Either there is no such thing, or the path is another one on this phone system: see the contract."
 

@@ -79,10 +79,10 @@ def cut(received: int, expected: int | None) -> CutBody:
 def of_status(status: int, headers: Mapping[str, str], body: bytes, words: Words, now: datetime) -> NoojeeError:
     """The error for an answer whose HTTP status is not a success.
 
-    :param body: the first part of it; read for a message if it is JSON, except on 404
+    :param body: the first part of it, read for a code and a message if it is JSON
     :param now: our time, aware
     """
-    envelope = None if status == 404 else _readable(body)
+    envelope = _readable(body)
     told = f"HTTP {status}"
     if envelope and envelope.code is not None:
         told += f", {envelope.told}"
@@ -91,11 +91,11 @@ def of_status(status: int, headers: Mapping[str, str], body: bytes, words: Words
         case 401 | 403:
             failure = AuthenticationFailed(f"the phone system does not accept the key ({told})")
         case 404:
-            failure = NotFound("the phone system has no such thing (HTTP 404)")
+            failure = NotFound(f"the phone system has no such thing ({told})")
         case 408:
             failure = TimedOut(f"the phone system gave up waiting for the request ({told})")
         case 410:
-            failure = Gone("the phone system has it no more (HTTP 410)")
+            failure = Gone(f"the phone system has it no more ({told})")
         case 429 | 503:
             failure = _busy(told, retry_after(headers, now))
         case _ if 300 <= status < 400:

@@ -97,6 +97,7 @@ def test_the_key_is_in_no_log_line_and_no_exception(
     assert phone.asked
     assert all(dict(asked.query)["apiKey"] == KEY for asked in phone.asked)
     assert all(KEY not in told_by(failure) for failure in failures)
+    assert all(failure.__cause__ is None and failure.__context__ is None for failure in failures)
     written = [logging.Formatter().format(record) for record in caplog.records]
     assert any(record.name.startswith("urllib3") for record in caplog.records)
     assert not [line for line in written if KEY in line]
