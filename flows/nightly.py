@@ -19,7 +19,7 @@ from prefect.utilities.annotations import quote
 
 from noojee_ingest.model import Leg
 from noojee_ingest.pipeline.archive import BatchResult, archive_batch
-from noojee_ingest.pipeline.night import run_night
+from noojee_ingest.pipeline.night import NIGHTLY, run_night
 from noojee_ingest.pipeline.report import NightReport, rows
 from noojee_ingest.pipeline.work import open_work
 from noojee_ingest.settings import load
@@ -41,7 +41,8 @@ def nightly(site: str, day: date | None = None, config: Path | None = None) -> S
     ``config`` as in ``noojee_ingest.settings.load``. The final state says what the exit code says: Completed, Completed
     as ``Gaps``, Cancelled; what ends a run badly is raised.
     """
-    with stop_on_signals() as stop, open_work(load(config), site, actor="nightly", stop=stop) as work:
+    actor = NIGHTLY if day is None else f"{NIGHTLY} --day"
+    with stop_on_signals() as stop, open_work(load(config), site, actor=actor, stop=stop) as work:
         progress = cast(UUID, create_progress_artifact(0.0, key=f"nightly-{site}"))
 
         @task(name="archive batch", cache_policy=NO_CACHE, persist_result=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 
 from noojee_ingest.pipeline.poll import PollReport, run_poll
 from noojee_ingest.pipeline.work import open_work
@@ -20,4 +20,6 @@ def poll_call_records(site: str, config: Path | None = None) -> State[PollReport
     with stop_on_signals() as stop, open_work(load(config), site, actor="poll", stop=stop, small=True) as work:
         report = run_poll(work)
     get_run_logger().info(report.summary)
+    if report.interrupted:
+        return Cancelled(message=report.summary, data=report)
     return Completed(name="Gaps" if report.exit_code else None, message=report.summary, data=report)

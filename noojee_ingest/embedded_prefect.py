@@ -35,7 +35,7 @@ _SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # all of it is still kept in Prefect's database
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # errors are told by who called; all is in Prefect's database
 }
 
 _NOT_ITS_BUSINESS = ("NOOJEE_INGEST_", "PYTHONWARNINGS")  # API keys; warnings as errors would stop the server

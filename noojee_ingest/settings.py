@@ -106,7 +106,7 @@ class Spool(_Table):
     """Where recordings wait while they are checked; small ones stay in memory. Sizes in bytes."""
 
     path: Path
-    memory_bytes_per_worker: Annotated[ByteSize, Field(ge=0)] = ByteSize(MIB)
+    memory_bytes_per_worker: Annotated[ByteSize, Field(ge=1)] = ByteSize(MIB)
     disk_bytes: Annotated[ByteSize, Field(ge=MIB)] = ByteSize(4 * GIB)
 
 

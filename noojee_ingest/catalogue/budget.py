@@ -19,11 +19,11 @@ from noojee_ingest.catalogue.errors import CatalogueLocked, CatalogueUnavailable
 T = TypeVar("T")
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS turn (site TEXT, kind TEXT, next REAL NOT NULL, PRIMARY KEY (site, kind));
+CREATE TABLE IF NOT EXISTS turn (site TEXT, kind TEXT, taken REAL NOT NULL, next REAL NOT NULL,
+                                 PRIMARY KEY (site, kind));
 CREATE TABLE IF NOT EXISTS lease (holder TEXT PRIMARY KEY, site TEXT NOT NULL, slots INTEGER NOT NULL,
-                                  expires REAL NOT NULL);
+                                  taken REAL NOT NULL, expires REAL NOT NULL);
 """
-NOW = "(julianday('now') - 2440587.5) * 86400.0"  # the database's clock, seconds since the epoch
 
 
 class BudgetFile:
@@ -37,13 +37,11 @@ class BudgetFile:
         """Take the next instant of ``kind``, ``interval`` seconds after the one before. Gives the seconds to wait."""
 
         def take(connection: sqlite3.Connection) -> float:
-            connection.execute("BEGIN IMMEDIATE")
-            (now,) = connection.execute(f"SELECT {NOW}").fetchone()
-            row = connection.execute("SELECT next FROM turn WHERE site = ? AND kind = ?", (site, kind)).fetchone()
-            mine = max(now, row[0]) if row else now
-            # A clock set back must not make everyone wait for the difference.
-            mine = min(mine, now + 1000 * interval)
-            connection.execute("REPLACE INTO turn VALUES (?, ?, ?)", (site, kind, mine + interval))
+            now = _begin(connection)
+            question = "SELECT next FROM turn WHERE site = ? AND kind = ?"
+            (mine,) = connection.execute(question, (site, kind)).fetchone() or (now,)
+            mine = max(now, mine)
+            connection.execute("REPLACE INTO turn VALUES (?, ?, ?, ?)", (site, kind, now, mine + interval))
             connection.execute("COMMIT")
             return float(mine - now)
 
@@ -56,15 +54,13 @@ class BudgetFile:
         """
 
         def take(connection: sqlite3.Connection) -> int:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(f"DELETE FROM lease WHERE expires <= {NOW} OR holder = ?", (holder,))  # noqa: S608  a constant
+            now = _begin(connection)
+            connection.execute("DELETE FROM lease WHERE expires <= ? OR holder = ?", (now, holder))
             (held,) = connection.execute("SELECT COALESCE(SUM(slots), 0) FROM lease WHERE site = ?", (site,)).fetchone()
             got = max(0, min(wanted, allowed - int(held)))
             if got:
-                connection.execute(
-                    f"INSERT INTO lease VALUES (?, ?, ?, {NOW} + ?)",  # noqa: S608  a constant
-                    (holder, site, got, seconds),
-                )
+                lease = (holder, site, got, now, now + seconds)
+                connection.execute("INSERT INTO lease VALUES (?, ?, ?, ?, ?)", lease)
             connection.execute("COMMIT")
             return got
 
@@ -82,5 +78,19 @@ class BudgetFile:
         except (sqlite3.Error, OSError) as error:
             kind = CatalogueLocked if "locked" in str(error) else CatalogueUnavailable
             raise kind(
-                f"{doing} in the site budget {self.path}", str(error), "Check that the file's folder is writable."
+                f"{doing} in the site budget {self.path}",
+                str(error),
+                "Check that its folder is writable; the file itself may be deleted while nothing runs.",
             ) from error
+
+
+def _begin(connection: sqlite3.Connection) -> float:
+    """Begin a transaction that keeps all others out; the instant (seconds since the epoch) by the database's clock.
+
+    What was taken later than now was taken before the clock was set back: it is moved along with the clock.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    (now,) = connection.execute("SELECT (julianday('now') - 2440587.5) * 86400.0").fetchone()
+    connection.execute("UPDATE turn SET next = next - taken + ?1, taken = ?1 WHERE taken > ?1", (now,))
+    connection.execute("UPDATE lease SET expires = expires - taken + ?1, taken = ?1 WHERE taken > ?1", (now,))
+    return float(now)

@@ -36,6 +36,9 @@ class Instant(TypeDecorator[datetime]):
         return datetime.fromisoformat(value) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 class JsonText(TypeDecorator[Any]):
     """A value that the journal writes as a JSON list or object, as that JSON's text: equal values, equal text."""
 
@@ -46,10 +49,12 @@ class JsonText(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         if value is None:
             return None
-        return json.dumps(self.codec[0](value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return "[]" if value == () else _ENCODER.encode(self.codec[0](value))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else self.codec[1](json.loads(value))
+        if value is None:
+            return None
+        return () if value == "[]" else self.codec[1](json.loads(value))
 
 
 class Texts(JsonText):

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from heapq import merge
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, Table, and_, false, func, or_, select
 
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.facts import chunks
+from noojee_ingest.catalogue.rows import among
 from noojee_ingest.catalogue.tables import (
     AudioNotStoredRow,
     AudioStoredRow,
@@ -31,6 +33,7 @@ from noojee_ingest.catalogue.tables import (
     SegmentRow,
     table,
 )
+from noojee_ingest.journal.events import record_link, unique_link
 from noojee_ingest.model import FindingKind, Leg, State, View
 
 Row = dict[str, Any]
@@ -60,21 +63,22 @@ class Asked:
 
 def answers(catalogue: Catalogue, site: str, view: View, scopes: Iterable[str]) -> dict[str, list[Asked]]:
     """What was answered before to these questions, oldest first; a scope never asked about is absent."""
-    questions = (
+    question = (
         select(ANSWER)
-        .where(ANSWER.c.site == site, ANSWER.c.view == view.value, ANSWER.c.scope.in_(some))
+        .where(ANSWER.c.site == site, ANSWER.c.view == view.value, ANSWER.c.scope.in_(among(scopes)))
         .order_by(ANSWER.c.scope, ANSWER.c.asked_at, ANSWER.c.event_id)
-        for some in chunks(scopes)
     )
     found: dict[str, list[Asked]] = {}
-    for row in _rows(catalogue, "looking up earlier answers", *questions):
+    for row in _rows(catalogue, "looking up earlier answers", question):
         found.setdefault(row["scope"], []).append(Asked(row["asked_at"], row["answer_digest"], row["entries"]))
     return found
 
 
-def first_hour_listed(catalogue: Catalogue, site: str) -> date | None:
-    """The earliest day of which an hour was listed."""
-    question = select(func.min(ANSWER.c.scope)).where(ANSWER.c.site == site, ANSWER.c.view == View.BY_HOUR.value)
+def first_hour_listed(catalogue: Catalogue, site: str, actor: str) -> date | None:
+    """The earliest day of which this actor listed an hour."""
+    question = select(func.min(ANSWER.c.scope)).where(
+        ANSWER.c.site == site, ANSWER.c.view == View.BY_HOUR.value, ANSWER.c.actor == actor
+    )
     with catalogue.read("looking for the first listed hour") as connection:
         scope = connection.execute(question).scalar_one()
     return date.fromisoformat(scope[:10]) if scope else None
@@ -92,34 +96,44 @@ def legs_with_ids(
 ) -> list[Row]:
     """Legs of a site that carry any of these ids: their id columns, state and ``leg_id``."""
     columns = select(LEG.c.leg_id, LEG.c.day, LEG.c.call_record_id, LEG.c.unique_id, LEG.c.leg, LEG.c.state)
-    questions = [
-        columns.where(LEG.c.site == site, column.in_(some))
-        for column, ids in ((LEG.c.call_record_id, call_record_ids), (LEG.c.unique_id, unique_ids))
-        for some in chunks(name for name in ids if name)
-    ]
-    found = {row["leg_id"]: row for row in _rows(catalogue, "matching legs", *questions)}
-    return list(found.values())
+    questions = _with_links(columns, LEG, [site], call_record_ids, unique_ids)
+    return list({row["leg_id"]: row for row in _rows(catalogue, "matching legs", *questions)}.values())
+
+
+def _with_links(
+    columns: Select[Any], target: Table, sites: Sequence[str], call_record_ids: Iterable[str], unique_ids: Iterable[str]
+) -> list[Select[Any]]:
+    """Questions for the legs or calls of these sites that have any of these ids: looked up by their links."""
+    records = [record_link(site, name) for name in call_record_ids if name for site in sites]
+    uniques = [unique_link(site, name) for name in unique_ids if name for site in sites]
+    by_record, by_unique = target.c.record_link.in_(among(records)), target.c.unique_link.in_(among(uniques))
+    return [columns.where(by_record), columns.where(by_unique)]
+
+
+def _sites(catalogue: Catalogue, site: str | None) -> list[str]:
+    """The site that was named, or all of which anything is known."""
+    if site is not None:
+        return [site]
+    with catalogue.read("looking for sites") as connection:
+        return list(connection.execute(select(DAY.c.site).distinct().order_by(DAY.c.site)).scalars())
 
 
 def told_last(catalogue: Catalogue, view: View, object_ids: Iterable[str]) -> dict[str, str]:
     """The digest of the entry that a view told last of each of these legs, or calls (view call-records)."""
     target, column = (CALL_SEEN, CALL_SEEN.c.call_id) if view is View.CALL_RECORDS else (LEG_SEEN, LEG_SEEN.c.leg_id)
-    questions = (
+    question = (
         select(column.label("object_id"), target.c.digest)
-        .where(column.in_(some), target.c.view == view.value)
+        .where(column.in_(among(object_ids)), target.c.view == view.value)
         .order_by(target.c.last_time, target.c.last_event_id)
-        for some in chunks(object_ids)
     )
-    return {row["object_id"]: row["digest"] for row in _rows(catalogue, "comparing entries", *questions)}
+    return {row["object_id"]: row["digest"] for row in _rows(catalogue, "comparing entries", question)}
 
 
 def refused_digests(catalogue: Catalogue, site: str, view: View, digests: Iterable[str]) -> set[str]:
     """Which of these entries were refused before."""
-    questions = (
-        select(REFUSED.c.digest).where(REFUSED.c.site == site, REFUSED.c.view == view.value, REFUSED.c.digest.in_(some))
-        for some in chunks(digests)
-    )
-    return {row["digest"] for row in _rows(catalogue, "comparing refused entries", *questions)}
+    of_view = REFUSED.c.site == site, REFUSED.c.view == view.value
+    question = select(REFUSED.c.digest).where(*of_view, REFUSED.c.digest.in_(among(digests)))
+    return {row["digest"] for row in _rows(catalogue, "comparing refused entries", question)}
 
 
 def calls_without_legs(catalogue: Catalogue, site: str, days: Sequence[date]) -> list[Row]:
@@ -169,8 +183,8 @@ def leg_of(row: Row) -> Leg:
 
 def segments_applied(catalogue: Catalogue, keys: Sequence[str]) -> set[str]:
     """Which of these segments were applied."""
-    questions = (select(SEGMENT.c.key).where(SEGMENT.c.key.in_(some)) for some in chunks(keys))
-    return {row["key"] for row in _rows(catalogue, "looking for applied segments", *questions)}
+    question = select(SEGMENT.c.key).where(SEGMENT.c.key.in_(among(keys)))
+    return {row["key"] for row in _rows(catalogue, "looking for applied segments", question)}
 
 
 def audio_keys(catalogue: Catalogue, site: str, day: date) -> dict[str, str]:
@@ -197,8 +211,8 @@ def notes_of_day(catalogue: Catalogue, site: str, day: date) -> dict[tuple[str, 
 
 def legs_by_id(catalogue: Catalogue, leg_ids: Iterable[str]) -> dict[str, Row]:
     """Legs by their id; one that is not known is absent."""
-    questions = (select(LEG).where(LEG.c.leg_id.in_(some)) for some in chunks(leg_ids))
-    return {row["leg_id"]: row for row in _rows(catalogue, "looking up legs", *questions)}
+    question = select(LEG).where(LEG.c.leg_id.in_(among(leg_ids)))
+    return {row["leg_id"]: row for row in _rows(catalogue, "looking up legs", question)}
 
 
 def pending_legs(catalogue: Catalogue, site: str, day: date) -> list[Row]:
@@ -250,13 +264,12 @@ def findings_of_day(catalogue: Catalogue, site: str, day: date) -> list[Row]:
 def findings_of(catalogue: Catalogue, object_ids: Iterable[str]) -> list[Row]:
     """All findings on these legs, calls or objects."""
     types = ("leg", "call", "object")
-    questions = (
+    question = (
         select(FINDING)
-        .where(FINDING.c.object_type.in_(types), FINDING.c.object_id.in_(some))
+        .where(FINDING.c.object_type.in_(types), FINDING.c.object_id.in_(among(object_ids)))
         .order_by(FINDING.c.object_id, FINDING.c.kind)
-        for some in chunks(object_ids)
     )
-    return _rows(catalogue, "reading findings", *questions)
+    return _rows(catalogue, "reading findings", question)
 
 
 def gaps_of_day(catalogue: Catalogue, site: str, day: date, most: int) -> list[Row]:
@@ -268,57 +281,46 @@ def gaps_of_day(catalogue: Catalogue, site: str, day: date, most: int) -> list[R
 
 def legs_named(catalogue: Catalogue, name: str, site: str | None = None) -> list[Row]:
     """Legs whose ``leg_id``, call record id or unique id is exactly ``name``, by start and leg."""
-    sites = [LEG.c.site == site] if site else []
-    if not sites:
-        with catalogue.read("looking for sites") as connection:
-            known = connection.execute(select(DAY.c.site).distinct()).scalars().all()
-        sites = [LEG.c.site.in_(known)]
-    questions = [
-        select(LEG).where(*sites, column == name) for column in (LEG.c.leg_id, LEG.c.call_record_id, LEG.c.unique_id)
-    ]
-    found = {row["leg_id"]: row for row in _rows(catalogue, "looking for a call", *questions)}
-    return sorted(found.values(), key=lambda row: (row["start"] is None, row["start"], row["leg"] or "", row["leg_id"]))
+    found = _legs_of_ids(catalogue, [name], _sites(catalogue, site))
+    return sorted(found, key=lambda row: (row["start"] is None, row["start"], row["leg"] or "", row["leg_id"]))
+
+
+def _legs_of_ids(catalogue: Catalogue, ids: Sequence[str], sites: Sequence[str]) -> list[Row]:
+    questions = _with_links(select(LEG), LEG, sites, ids, ids)
+    questions.append(select(LEG).where(LEG.c.leg_id.in_(among(ids)), LEG.c.site.in_(among(sites))))
+    return list({row["leg_id"]: row for row in _rows(catalogue, "looking for legs", *questions)}.values())
 
 
 def calls_named(catalogue: Catalogue, names: Iterable[str], site: str | None = None) -> list[Row]:
     """Call records whose call id, call record id or unique id is one of ``names``."""
     wanted = [name for name in names if name]
-    if site is None:
-        with catalogue.read("looking for sites") as connection:
-            known = list(connection.execute(select(DAY.c.site).distinct()).scalars())
-    else:
-        known = [site]
-    questions = [
-        select(CALL).where(CALL.c.site.in_(known), column.in_(some))
-        for column in (CALL.c.call_id, CALL.c.call_record_id, CALL.c.unique_id)
-        for some in chunks(wanted)
-    ]
+    sites = _sites(catalogue, site)
+    questions = _with_links(select(CALL), CALL, sites, wanted, wanted)
+    questions.append(select(CALL).where(CALL.c.call_id.in_(among(wanted)), CALL.c.site.in_(among(sites))))
     found = {row["call_id"]: row for row in _rows(catalogue, "looking for a call", *questions)}
     return [found[key] for key in sorted(found)]
 
 
 def audio_of(catalogue: Catalogue, leg_ids: Iterable[str]) -> list[Row]:
     """The stored audio of these legs, earliest first for each leg."""
-    questions = (
-        select(AUDIO).where(AUDIO.c.leg_id.in_(some)).order_by(AUDIO.c.leg_id, AUDIO.c.time, AUDIO.c.event_id)
-        for some in chunks(leg_ids)
-    )
-    return _rows(catalogue, "looking for audio", *questions)
+    question = select(AUDIO).where(AUDIO.c.leg_id.in_(among(leg_ids)))
+    return _rows(catalogue, "looking for audio", question.order_by(AUDIO.c.leg_id, AUDIO.c.time, AUDIO.c.event_id))
 
 
 def segments_about(catalogue: Catalogue, *, leg_ids: Sequence[str], call_ids: Sequence[str]) -> list[str]:
     """The keys of the segments that hold the history of these legs and calls."""
-    questions: list[Select[Any]] = [
-        select(target.c.segment).where(target.c.leg_id.in_(some)).distinct()
-        for target in (LEG_SEEN, AUDIO, NOT_STORED, LEG_APPRAISED)
-        for some in chunks(leg_ids)
+    questions = [
+        select(target.c[name].label("key")).where(column.in_(among(ids))).distinct()
+        for tables, ids in (
+            ((LEG_SEEN.c.leg_id, AUDIO.c.leg_id, NOT_STORED.c.leg_id, LEG_APPRAISED.c.leg_id), leg_ids),
+            ((CALL_SEEN.c.call_id, CALL_APPRAISED.c.call_id), call_ids),
+        )
+        for column in tables
+        for target in (column.table,)
+        for name in ("segment", "last_segment")
+        if name in target.c
     ]
-    questions += [
-        select(target.c.segment).where(target.c.call_id.in_(some)).distinct()
-        for target in (CALL_SEEN, CALL_APPRAISED)
-        for some in chunks(call_ids)
-    ]
-    return sorted({row["segment"] for row in _rows(catalogue, "looking for history", *questions)})
+    return sorted({row["key"] for row in _rows(catalogue, "looking for history", *questions)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,25 +334,51 @@ class Search:
     state: State | None = None
 
 
-def search(catalogue: Catalogue, wanted: Search, *, most: int, after: tuple[datetime, str] | None = None) -> list[Row]:
-    """At most ``most`` legs in order of start and id, from behind ``after`` (start, leg id) of the page before.
+Place = tuple[datetime | None, str]
+"""Where a leg stands among those found: its start and id. Legs without a readable start come last."""
+
+
+def search(catalogue: Catalogue, wanted: Search, *, most: int, after: Place | None = None) -> list[Row]:
+    """At most ``most`` legs in order of start and id, from behind ``after``: the place of the last of the page before.
 
     Legs without a readable start are found by their ids only.
     """
-    with catalogue.read("searching") as connection:
-        sites = [wanted.site] if wanted.site else list(connection.execute(select(DAY.c.site).distinct()).scalars())
-    question = select(LEG).where(LEG.c.site.in_(sites))
+    sites = _sites(catalogue, wanted.site)
     if wanted.ids:
-        ids = list(wanted.ids)
-        question = question.where(or_(LEG.c.leg_id.in_(ids), LEG.c.call_record_id.in_(ids), LEG.c.unique_id.in_(ids)))
-    else:
-        question = question.where(LEG.c.start.is_not(None))
+        legs = (row for row in _legs_of_ids(catalogue, wanted.ids, sites) if _is_wanted(row, wanted))
+        return sorted((row for row in legs if after is None or _order(row) > _order_of(after)), key=_order)[:most]
+    pages = [_rows(catalogue, "searching", _page(site, wanted, after).limit(most)) for site in sites]
+    return list(islice(merge(*pages, key=_order), most))
+
+
+def _page(site: str, wanted: Search, after: Place | None) -> Select[Any]:
+    question = select(LEG).where(LEG.c.site == site, LEG.c.start.is_not(None))
+    if wanted.state is not None:
+        question = question.where(LEG.c.state == wanted.state.value)
     if wanted.since is not None:
         question = question.where(LEG.c.start >= wanted.since)
     if wanted.until is not None:
         question = question.where(LEG.c.start < wanted.until)
-    if wanted.state is not None:
-        question = question.where(LEG.c.state == wanted.state.value)
     if after is not None:
-        question = question.where(or_(LEG.c.start > after[0], and_(LEG.c.start == after[0], LEG.c.leg_id > after[1])))
-    return _rows(catalogue, "searching", question.order_by(LEG.c.start, LEG.c.leg_id).limit(most))
+        start, leg_id = after
+        behind = or_(LEG.c.start > start, LEG.c.leg_id > leg_id)
+        question = question.where(LEG.c.start >= start, behind) if start is not None else question.where(false())
+    return question.order_by(LEG.c.start, LEG.c.leg_id)
+
+
+def _is_wanted(row: Row, wanted: Search) -> bool:
+    start = row["start"]
+    return (
+        (wanted.state is None or row["state"] == wanted.state.value)
+        and (wanted.since is None or (start is not None and start >= wanted.since))
+        and (wanted.until is None or (start is not None and start < wanted.until))
+    )
+
+
+def _order(row: Row) -> tuple[bool, datetime, str]:
+    return _order_of((row["start"], row["leg_id"]))
+
+
+def _order_of(place: Place) -> tuple[bool, datetime, str]:
+    start, leg_id = place
+    return start is None, start or datetime.min.replace(tzinfo=UTC), leg_id

@@ -3,70 +3,113 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
-from noojee_ingest.catalogue.apply import apply
-from noojee_ingest.catalogue.database import Catalogue, sqlite_path
-from noojee_ingest.catalogue.errors import CatalogueError, CatalogueLocked
+from noojee_ingest.catalogue.apply import apply_within
+from noojee_ingest.catalogue.database import BUSY_SECONDS, Catalogue, sqlite_path
+from noojee_ingest.catalogue.errors import CatalogueError, CatalogueLocked, CatalogueUnavailable
+from noojee_ingest.catalogue.in_use import InUse
 from noojee_ingest.catalogue.runs import living_runs
 from noojee_ingest.journal import segment
+from noojee_ingest.journal.segment import Segment
 from noojee_ingest.storage.root import Root
 
-WAL_FILES = ("-wal", "-shm")
+REBUILDING = "rebuilding the catalogue"
+AT_ONCE = 10_000
+"""About so many events are applied together: a leg that several of their segments name is computed once."""
 
 
 def rebuild(root: Root, url: str, *, progress: Callable[[int], None] = lambda _: None) -> int:
     """Fold every segment below ``root`` (the archive) into a new catalogue, then put it in the place of the old one.
 
-    The old catalogue stays as it is until the last moment, and stays for good when anything fails. ``progress`` is
-    called with the number of segments applied so far. Gives that number at the end.
-    Raises CatalogueLocked while a run is alive, JournalError for a damaged segment, StorageError, CatalogueError.
+    The old catalogue can be read until the last moment, whatever its state, and stays when anything fails.
+    ``progress`` is called with the number of segments applied so far. Gives that number at the end.
+    Raises CatalogueLocked while a run or another program has the catalogue open, JournalError for a damaged segment,
+    StorageError, CatalogueError.
     """
     path = sqlite_path(url)
-    _refuse_while_in_use(path, url)
-    beside = path.with_name(path.name + ".rebuilt")
-    _remove(beside)
-    catalogue = Catalogue.open(f"sqlite:///{beside}")
-    applied = 0
+    beside = path.with_name(f"{path.name}.rebuilt")
     try:
-        for key in segment.keys(root):
-            apply(catalogue, segment.read(root, key))
-            applied += 1
-            progress(applied)
-        with catalogue.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        catalogue.close()
-    _refuse_while_in_use(path, url)
-    for ending in WAL_FILES:
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-    os.replace(beside, path)
-    _remove(beside)
+        with closing(InUse(path)) as in_use:
+            if not (in_use.alone(seconds=1.0) and in_use.together(seconds=1.0)):
+                raise _locked(url)
+            _remove(beside)
+            try:
+                applied = _fold(root, beside, in_use, url, progress)
+                _flush(beside)
+                _settle(path)
+                os.replace(beside, path)
+                _flush(path.parent)
+            finally:
+                _remove(beside)
+    except OSError as error:
+        raise CatalogueUnavailable(REBUILDING, str(error), "Check that its disk has room and is writable.") from error
     return applied
 
 
-def _refuse_while_in_use(path: Path, url: str) -> None:
-    """A damaged or foreign catalogue is no reason not to rebuild; a living run is."""
-    if not path.exists():
-        return
-    try:
-        catalogue = Catalogue.open(url, busy_seconds=1.0)
-    except CatalogueLocked:
-        raise
-    except CatalogueError:
-        return
-    try:
-        alive = living_runs(catalogue)
-    except CatalogueError:
-        return
-    finally:
-        catalogue.close()
-    if alive:
-        names = ", ".join(f"{run['flow']} of {run['site']} (process {run['pid']})" for run in alive)
-        raise CatalogueLocked("rebuilding the catalogue", f"in use by {names}", "Wait for it to end, or end it.")
+def _fold(root: Root, beside: Path, in_use: InUse, url: str, progress: Callable[[int], None]) -> int:
+    """Everything that is in the journal once nobody can add to it; then the catalogue is held alone."""
+    applied: set[str] = set()
+
+    def catch_up() -> None:
+        for segments in _batches(root, (key for key in segment.keys(root) if key not in applied)):
+            with catalogue.write(REBUILDING) as connection:
+                apply_within(connection, segments)
+            applied.update(one.key for one in segments)
+            progress(len(applied))
+
+    with closing(Catalogue.unfinished(beside)) as catalogue:
+        catch_up()
+        if not in_use.alone(seconds=BUSY_SECONDS):
+            raise _locked(url)
+        catch_up()
+    return len(applied)
 
 
-def _remove(path: Path) -> None:
-    for ending in ("", *WAL_FILES):
+def _batches(root: Root, keys: Iterable[str]) -> Iterator[list[Segment]]:
+    batch: list[Segment] = []
+    for key in keys:
+        batch.append(segment.read(root, key))
+        if sum(len(one.events) for one in batch) >= AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _locked(url: str) -> CatalogueLocked:
+    """Names the runs that are alive, as far as the catalogue can tell."""
+    alive = []
+    if sqlite_path(url).exists():  # else opening would make it
+        with suppress(CatalogueError), closing(Catalogue.open(url, busy_seconds=1.0)) as catalogue:
+            alive = living_runs(catalogue)
+    names = ", ".join(f"{run['flow']} of {run['site']} (process {run['pid']})" for run in alive)
+    return CatalogueLocked(REBUILDING, f"in use by {names or 'another program'}", "Wait for it to end, or end it.")
+
+
+def _settle(path: Path) -> None:
+    """Leave the old catalogue in one piece: what follows must not find what SQLite kept beside it."""
+    if path.exists():  # else connecting would make it
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as old:
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    _remove(path, endings=KEPT_BESIDE)
+
+
+KEPT_BESIDE = ("-wal", "-shm", "-journal")
+
+
+def _remove(path: Path, endings: Iterable[str] = ("", *KEPT_BESIDE)) -> None:
+    for ending in endings:
         path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Return when a file, or a folder's entries, would survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

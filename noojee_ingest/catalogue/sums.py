@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
 
-from noojee_ingest.catalogue.facts import upsert
+from noojee_ingest.catalogue.rows import upsert
 from noojee_ingest.catalogue.tables import DayRow, table
 
 DAYS = table(DayRow)

@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from noojee_ingest.catalogue.columns import Findings, Instant, TextMap, Texts
 
-REVISION = 1
+REVISION = 2
 
 
 def _instant() -> Any:
@@ -39,10 +39,11 @@ class EventColumns(SQLModel):
 
 
 class SightingColumns(SQLModel):
-    """The latest event that said the same as the fact's own."""
+    """The latest event that said the same as the fact's own, and the segment that names it."""
 
     last_time: dt.datetime = _instant()
     last_event_id: str
+    last_segment: str
 
 
 class ListAnsweredRow(EventColumns, table=True):
@@ -69,6 +70,8 @@ class LegSeenRow(EventColumns, SightingColumns, table=True):
     hour: int | None = None
     view: str
     findings: tuple[Any, ...] = Field(sa_type=Findings)
+    record_link: str
+    unique_link: str
     raw: str | None = None
     digest: str | None = None
     call_record_id: str | None = None
@@ -97,6 +100,8 @@ class CallSeenRow(EventColumns, SightingColumns, table=True):
     kind: str
     view: str
     findings: tuple[Any, ...] = Field(sa_type=Findings)
+    record_link: str
+    unique_link: str
     raw: str | None = None
     digest: str | None = None
     template_id: str | None = None
@@ -127,7 +132,7 @@ class EntryRefusedRow(EventColumns, table=True):
     reason: str | None = None
 
 
-class AudioStoredRow(EventColumns, table=True):
+class AudioStoredRow(EventColumns, SightingColumns, table=True):
     __tablename__ = "audio"
     __table_args__ = (Index("audio_sha256", "content_sha256"), Index("audio_day", "site", "day"))
 
@@ -200,10 +205,10 @@ class LegRow(SQLModel, table=True):
     __tablename__ = "leg"
     __table_args__ = (
         Index("leg_day", "site", "day", "hour", "leg_id"),
-        Index("leg_state", "site", "state", "day"),
+        Index("leg_state", "site", "state", "start", "leg_id"),
         Index("leg_start", "site", "start", "leg_id"),
-        Index("leg_unique_id", "site", "unique_id"),
-        Index("leg_call_record_id", "site", "call_record_id"),
+        Index("leg_unique_link", "unique_link"),
+        Index("leg_record_link", "record_link"),
     )
 
     leg_id: str = Field(primary_key=True)
@@ -215,6 +220,8 @@ class LegRow(SQLModel, table=True):
     due: dt.datetime | None = _instant_or_none()
     tries: int
     open_facts: tuple[str, ...] = Field(sa_type=Texts)
+    record_link: str
+    unique_link: str
     call_record_id: str | None = None
     unique_id: str | None = None
     leg: str | None = None
@@ -240,8 +247,8 @@ class CallRow(SQLModel, table=True):
     __tablename__ = "call"
     __table_args__ = (
         Index("call_day", "site", "day", "judged"),
-        Index("call_unique_id", "site", "unique_id"),
-        Index("call_call_record_id", "site", "call_record_id"),
+        Index("call_unique_link", "unique_link"),
+        Index("call_record_link", "record_link"),
     )
 
     call_id: str = Field(primary_key=True)
@@ -251,6 +258,8 @@ class CallRow(SQLModel, table=True):
     cause: str
     legs: int
     open_facts: tuple[str, ...] = Field(sa_type=Texts)
+    record_link: str
+    unique_link: str
     template_id: str | None = None
     call_record_id: str | None = None
     unique_id: str | None = None

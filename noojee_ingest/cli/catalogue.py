@@ -27,7 +27,7 @@ def rebuild(as_json: Json = False, config: Config = None) -> None:
         applied[0] = number
 
     with shown(lambda: f"segments applied: {applied[0]:,}"):
-        root = open_folder_store(settings.store.path).archive
+        root = open_folder_store(settings.store.path, reading=True).archive
         number = rebuild_catalogue(root, settings.catalogue.url, progress=progress)
     if as_json:
         print_json({"segments": number, "catalogue": settings.catalogue.url})

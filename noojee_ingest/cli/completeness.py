@@ -9,11 +9,10 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from noojee_ingest.cli.options import bytes_text
-from noojee_ingest.model import State
+from noojee_ingest.cli.options import bytes_text, safe
+from noojee_ingest.model import FindingKind, State
 from noojee_ingest.pipeline.report import DayReport, NightReport, rows
 
 COLUMNS = ("expected", "archived", "pending", "missing", "rejected")
@@ -31,7 +30,7 @@ def print_report(report: NightReport, console: Console) -> None:
         console.print(_table(report, day))
         _print_remarks(day, console)
     for problem in report.problems:
-        console.print(f"[yellow]Not done:[/] {escape(problem)}")
+        console.print(f"[yellow]Not done:[/] {safe(problem)}")
     _print_work(report, console)
 
 
@@ -65,14 +64,17 @@ def _table(report: NightReport, day: DayReport) -> Table:
 
 
 def _print_remarks(day: DayReport, console: Console) -> None:
+    if gone := day.findings.get(FindingKind.GONE_OBJECT, 0):
+        told = "archived, and their objects are in the store no more: restore them from a copy of the store."
+        console.print(f"[red]Damage:[/] {gone} of these legs were {told}")
     if day.total.calls_unexplained:
         console.print("Complete is said of all that should be there: legs, and calls that nothing explains.")
     if day.explanations:
         told = ", ".join(f"{number} {cause}" for cause, number in day.explanations.items())
-        console.print(f"Calls that need no recording: {escape(told)}.")
+        console.print(f"Calls that need no recording: {safe(told)}.")
     if day.findings:
         told = ", ".join(f"{number} {kind}" for kind, number in day.findings.items())
-        console.print(f"Findings: {escape(told)}.")
+        console.print(f"Findings: {safe(told)}.")
     if day.overdue:
         console.print(f"[red]Overdue:[/] {day.overdue} pending for longer than the lateness allowance.")
     if day.total.states[State.DISCOVERED.value]:
@@ -90,7 +92,7 @@ def _print_work(report: NightReport, console: Console) -> None:
     if recovery.gone or recovery.orphans:
         console.print(f"[red]In the store:[/] {recovery.gone} objects gone, {recovery.orphans} that no leg explains.")
     if report.nothing_needed:
-        console.print("[bold]Nothing was needed:[/] everything that can be had is archived.")
+        console.print("[bold]Nothing was needed:[/] nothing new is known, and nothing is due.")
     told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in sorted(bounds.requests.items()))
     console.print(
         f"Requests made: {sum(bounds.requests.values()):,} ({told}); {bytes_text(bounds.fetched_bytes)} fetched."
@@ -117,7 +119,7 @@ def print_next(report: NightReport, config: Path | None, console: Console) -> No
     if gap is not None:
         name = gap.call_record_id or gap.unique_id
         console.print(f"  {program} search --state {gap.state}{more}", soft_wrap=True)
-        console.print(f"  {program} show {escape(name)}{more}", soft_wrap=True)
+        console.print(f"  {program} show {safe(name)}{more}", soft_wrap=True)
     else:
         console.print(f"  {program} search --since {report.main_day}{more}", soft_wrap=True)
         console.print(f"  {program} --help", soft_wrap=True)

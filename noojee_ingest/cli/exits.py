@@ -6,12 +6,12 @@ from enum import IntEnum
 
 from noojee_ingest.catalogue.errors import CatalogueError
 from noojee_ingest.embedded_prefect import EmbeddedPrefectError
-from noojee_ingest.journal.errors import JournalError
+from noojee_ingest.journal.errors import DamagedSegment, JournalError, SegmentsGone
 from noojee_ingest.noojee import Misconfigured, NoojeeError
 from noojee_ingest.pipeline.errors import AudioDamaged, NoSuchSite, PipelineError
 from noojee_ingest.settings_problems import SettingsError
 from noojee_ingest.simulator import SimulatorError
-from noojee_ingest.storage.errors import StorageError
+from noojee_ingest.storage.errors import Damaged, StorageError
 
 
 class Exit(IntEnum):
@@ -46,6 +46,6 @@ def exit_of(error: BaseException) -> Exit:
     """The exit code of an error that ends a verb."""
     if isinstance(error, SettingsError | NoSuchSite | Misconfigured):
         return Exit.USAGE
-    if isinstance(error, AudioDamaged | JournalError):
+    if isinstance(error, AudioDamaged | DamagedSegment | SegmentsGone | Damaged):
         return Exit.DAMAGE
     return Exit.FAILED

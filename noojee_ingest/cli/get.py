@@ -11,11 +11,11 @@ from typing import Annotated, BinaryIO, cast
 
 import typer
 
-from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, print_json
+from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, one_site, print_json
 from noojee_ingest.pipeline.errors import OutputProblem
 from noojee_ingest.pipeline.get import ArchivedAudio, find_audio
 from noojee_ingest.pipeline.get import get as get_audio
+from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.settings import load
 from noojee_ingest.storage.folder import open_folder_store
 from noojee_ingest.storage.root import Root
@@ -41,13 +41,15 @@ def get(
     A file appears under its name only when it is whole and verified. Exits with 4 when the archive's copy is damaged.
     """
     settings = load(config)
-    with closing(Catalogue.open(settings.catalogue.url)) as catalogue:
+    if site is not None:
+        one_site(settings, site)
+    with closing(open_catalogue(settings)) as catalogue:
         found = find_audio(catalogue, name, leg=leg, site=site)
     legs = {audio.leg_id for audio in found}
     if len(legs) > 1 and not all_legs:
         numbers = ", ".join(sorted({audio.leg for audio in found}))
         raise typer.BadParameter(f"{name} has {len(legs)} archived legs ({numbers}): say --leg N or --all-legs")
-    archive = open_folder_store(settings.store.path).archive
+    archive = open_folder_store(settings.store.path, reading=True).archive
     written = [{"path": str(_write(archive, audio, output)), **_facts(audio)} for audio in found]
     if as_json:
         print_json({"files": written})
@@ -69,6 +71,12 @@ def file_name(audio: ArchivedAudio) -> str:
     )
 
 
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def _write(archive: Root, audio: ArchivedAudio, folder: Path) -> Path:
     path = folder / file_name(audio)
     try:
@@ -77,6 +85,7 @@ def _write(archive: Root, audio: ArchivedAudio, folder: Path) -> Path:
             try:
                 get_audio(archive, audio, cast(BinaryIO, part))
                 part.flush()
+                os.chmod(part.name, 0o666 & ~_umask())
                 os.replace(part.name, path)
             except BaseException:
                 os.unlink(part.name)

@@ -23,7 +23,8 @@ def nightly(site: SiteName = None, day: Day = None, as_json: Json = False, confi
     """Archive a night: list, fetch, check, store, record and reconcile, then print how complete it is.
 
     Run it once a night, or as often as you like: what is archived is not fetched again, and a run that was cut short is
-    taken up where it stopped. The nightly asks the phone system's by-hour list, its call record list, and its audio.
+    taken up where it stopped. It asks the phone system for its templates, their call record lists, the by-hour list,
+    meta data of calls whose legs are unknown, and audio.
     """
     settings = load(config)
     slug = one_site(settings, site)

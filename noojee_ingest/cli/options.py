@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from noojee_ingest.journal.lines import instant_text
 from noojee_ingest.pipeline.errors import NoSuchSite
@@ -51,12 +52,26 @@ def read_time(text: str, zone: ZoneInfo) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a time; write it as 2026-03-10 or 2026-03-10T14:30") from None
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
+    try:
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is beyond the calendar") from None
 
 
 def site_time(instant: datetime | None, zone: ZoneInfo) -> str:
     """An instant as people of the site read it."""
     return "" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def zone_of(settings: Settings, slug: str) -> ZoneInfo:
+    """A site's zone; UTC for one that the catalogue knows and the configuration no more."""
+    return settings.sites[slug].zone if slug in settings.sites else ZoneInfo("UTC")
+
+
+def safe(value: object) -> str:
+    """Text for rich that may have come over the wire: no markup, no control character that a terminal would obey."""
+    text = "" if value is None else str(value)
+    return escape("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text))
 
 
 def print_json(value: object) -> None:

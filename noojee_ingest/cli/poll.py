@@ -25,7 +25,7 @@ def poll(site: SiteName = None, as_json: Json = False, config: Config = None) ->
         return poll_call_records(site=slug, config=config, return_state=True)
 
     report, stop = run_flow(settings, flow)
-    code = stop.exit_code or report.exit_code
+    code = stop.exit_code if report.interrupted and stop.exit_code else report.exit_code
     if as_json:
         print_json({"summary": report.summary, **vars(report), "exit_code": code})
     else:

@@ -8,14 +8,24 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from noojee_ingest.catalogue import queries
-from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.cli.options import Config, Json, SiteName, console, one_site, print_json, read_time, site_time
+from noojee_ingest.cli.options import (
+    Config,
+    Json,
+    SiteName,
+    console,
+    one_site,
+    print_json,
+    read_time,
+    safe,
+    site_time,
+    zone_of,
+)
 from noojee_ingest.model import State
-from noojee_ingest.settings import load
+from noojee_ingest.pipeline.index import open_catalogue
+from noojee_ingest.settings import Settings, load
 
 Since = Annotated[str | None, typer.Option("--since", help="Start at or after this day or time (site time).")]
 Until = Annotated[str | None, typer.Option("--until", help="Start before this day or time (site time).")]
@@ -39,8 +49,8 @@ def search(
 ) -> None:
     """Find legs in the catalogue: by time range, ids and state, in order of their start."""
     settings = load(config)
-    zones = {slug: one.zone for slug, one in settings.sites.items()}
-    zone = zones[one_site(settings, site)] if site is not None or len(zones) == 1 else ZoneInfo("UTC")
+    known = site is not None or len(settings.sites) == 1
+    zone = zone_of(settings, one_site(settings, site)) if known else ZoneInfo("UTC")
     wanted = queries.Search(
         site=site,
         since=read_time(since, zone) if since is not None else None,
@@ -48,14 +58,14 @@ def search(
         ids=ids or (),
         state=state,
     )
-    with closing(Catalogue.open(settings.catalogue.url)) as catalogue:
+    with closing(open_catalogue(settings)) as catalogue:
         found = queries.search(catalogue, wanted, most=limit, after=_read_cursor(after))
     cursor = _cursor(found[-1]) if len(found) == limit else None
     if as_json:
         print_json({"legs": found, "next": cursor})
         return
     out = console()
-    out.print(_table(found, zones))
+    out.print(_table(settings, found))
     more = f"; more with --after '{cursor}'" if cursor else ""
     out.print(f"{len(found)} legs{more}", soft_wrap=True)
 
@@ -73,13 +83,13 @@ def _read_cursor(text: str | None) -> tuple[Any, str] | None:
     return read_time(start, ZoneInfo("UTC")), leg_id
 
 
-def _table(found: list[queries.Row], zones: dict[str, ZoneInfo]) -> Table:
+def _table(settings: Settings, found: list[queries.Row]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("start", "call record", "unique id", "leg", "seconds", "direction", "from", "to", "state"):
         table.add_column(name)
     for row in found:
         values = (
-            site_time(row["start"], zones.get(row["site"], ZoneInfo("UTC"))) or row["start_text"],
+            site_time(row["start"], zone_of(settings, row["site"])) or row["start_text"],
             row["call_record_id"],
             row["unique_id"],
             row["leg"],
@@ -89,5 +99,5 @@ def _table(found: list[queries.Row], zones: dict[str, ZoneInfo]) -> Table:
             row["destination"],
             f"{row['state']} {row['cause']}".strip(),
         )
-        table.add_row(*(escape(str(value or "")) for value in values))
+        table.add_row(*(safe(value) for value in values))
     return table

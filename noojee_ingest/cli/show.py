@@ -8,13 +8,23 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
-from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, console, print_json, site_time
+from noojee_ingest.cli.options import (
+    Config,
+    Json,
+    SiteName,
+    bytes_text,
+    console,
+    one_site,
+    print_json,
+    safe,
+    site_time,
+    zone_of,
+)
 from noojee_ingest.journal.lines import write_line
-from noojee_ingest.pipeline.errors import NotArchived
+from noojee_ingest.pipeline.errors import NotKnown
+from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.pipeline.show import Dossier, told
 from noojee_ingest.pipeline.show import show as show_call
 from noojee_ingest.settings import Settings, load
@@ -29,10 +39,12 @@ def show(name: Name, site: SiteName = None, as_json: Json = False, config: Confi
     Reads the archive only: the catalogue, and the journal in the store for the history.
     """
     settings = load(config)
-    with closing(Catalogue.open(settings.catalogue.url)) as catalogue:
-        dossier = show_call(catalogue, open_folder_store(settings.store.path).archive, name, site=site)
+    if site is not None:
+        one_site(settings, site)
+    with closing(open_catalogue(settings)) as catalogue:
+        dossier = show_call(catalogue, open_folder_store(settings.store.path, reading=True).archive, name, site=site)
     if not dossier.found:
-        raise NotArchived(name, "it is not in the catalogue", "Look for it with `noojee-ingest search`.")
+        raise NotKnown(name)
     if as_json:
         print_json(_document(dossier))
     else:
@@ -52,10 +64,9 @@ def _document(dossier: Dossier) -> dict[str, Any]:
 
 def _print(settings: Settings, dossier: Dossier) -> None:
     out = console()
-    zone_of = {slug: site.zone for slug, site in settings.sites.items()}
     for call in dossier.calls:
-        zone = zone_of[call["site"]]
-        out.print(f"[bold]Dispositioned call of lead {escape(call['lead_id'] or '?')}[/], site {call['site']}")
+        zone = zone_of(settings, call["site"])
+        out.print(f"[bold]Dispositioned call of lead {safe(call['lead_id'] or '?')}[/], site {call['site']}")
         _print_known(
             {
                 "called": site_time(call["called"], zone) or call["called_text"],
@@ -71,38 +82,38 @@ def _print(settings: Settings, dossier: Dossier) -> None:
                 "recording": f"{call['judged']} {call['cause']}".strip(),
             }
         )
-    out.print(_legs(dossier, zone_of))
+    out.print(_legs(settings, dossier))
     for finding in dossier.findings:
         about = f"{finding['object_type']} {finding['object_id']}"
-        out.print(f"[yellow]{finding['kind']}[/] ({about}): {escape(finding['detail'])}", soft_wrap=True)
+        out.print(f"[yellow]{finding['kind']}[/] ({about}): {safe(finding['detail'])}", soft_wrap=True)
     for audio in dossier.audio:
         out.print(f"{audio['leg_id']}: archive/{audio['key']}", soft_wrap=True)
         out.print(f"  SHA-256 {audio['content_sha256']}, {bytes_text(audio['content_size'])}", soft_wrap=True)
     out.print("\n[bold]History[/]")
     for event in dossier.history:
-        zone = zone_of[event.site]
+        zone = zone_of(settings, event.site)
         about = f"{event.object_type} {getattr(event, type(event).object_field)[:12]}"
         line = f"{site_time(event.time, zone)}  {event.kind} by {event.actor}: {about} {told(event, zone)}"
-        out.print(escape(line), soft_wrap=True)
+        out.print(safe(line), soft_wrap=True)
 
 
 def _print_known(facts: dict[str, Any]) -> None:
     for name, value in facts.items():
         if value:
-            console().print(f"  {escape(name)}: {escape(str(value))}", soft_wrap=True)
+            console().print(f"  {safe(name)}: {safe(value)}", soft_wrap=True)
 
 
-def _legs(dossier: Dossier, zone_of: dict[str, Any]) -> Table:
+def _legs(settings: Settings, dossier: Dossier) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("leg", "start", "seconds", "direction", "from", "to", "user", "tag", "state", "leg id"):
         table.add_column(name)
     for leg in dossier.legs:
         table.add_row(
             *(
-                escape(str(value or ""))
+                safe(value)
                 for value in (
                     leg["leg"],
-                    site_time(leg["start"], zone_of[leg["site"]]) or leg["start_text"],
+                    site_time(leg["start"], zone_of(settings, leg["site"])) or leg["start_text"],
                     f"{leg['duration']:g}" if leg["duration"] is not None else "",
                     leg["direction"],
                     leg["source"],

@@ -11,7 +11,7 @@ import typer
 from noojee_ingest.simulator import Scenario, serve
 from noojee_ingest.simulator.running import KEY_VARIABLE
 
-Port = Annotated[int, typer.Option("--port", help="The port on 127.0.0.1; 0 takes a free one.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port on 127.0.0.1; 0 takes a free one.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same calls and audio.")]
 Now = Annotated[str | None, typer.Option("--now", help="Where its clock starts, with offset; else the present.")]
 Zone = Annotated[str, typer.Option("--zone", help="The phone system's time zone, an IANA name.")]

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
-from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, console, one_site, print_json, site_time
+from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, console, one_site, print_json, safe, site_time
+from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.pipeline.status import SiteStatus
 from noojee_ingest.pipeline.status import status as status_of
 from noojee_ingest.settings import Settings, load
@@ -28,7 +27,7 @@ def status(site: SiteName = None, days: Days = 30, as_json: Json = False, config
     """
     settings = load(config)
     slugs = [one_site(settings, site)] if site is not None else sorted(settings.sites)
-    with closing(Catalogue.open(settings.catalogue.url)) as catalogue:
+    with closing(open_catalogue(settings)) as catalogue:
         found = [status_of(catalogue, slug, days=days) for slug in slugs]
     if as_json:
         print_json({"sites": [_document(one) for one in found]})
@@ -75,4 +74,4 @@ def _print(settings: Settings, one: SiteStatus) -> None:
     out.print(table)
     for run in one.runs:
         end = f"exit code {run.exit_code}" if run.word == "ended" else run.word
-        out.print(f"{run.flow} of {site_time(run.began, zone)}: {end}. {escape(run.summary)}")
+        out.print(f"{run.flow} of {site_time(run.began, zone)}: {end}. {safe(run.summary)}")

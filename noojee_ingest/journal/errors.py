@@ -4,6 +4,7 @@
 
     JournalError
     ├── DamagedSegment   the bytes are not what was written
+    ├── SegmentsGone     the store has less than was known
     └── UnknownVersion   written by a newer noojee-ingest
 """
 
@@ -28,4 +29,13 @@ class UnknownVersion(JournalError):
     def __init__(self, key: str, what: str) -> None:
         super().__init__(
             f"journal segment was written by a newer version: {what}", about=key, hint="Upgrade noojee-ingest."
+        )
+
+
+class SegmentsGone(JournalError):
+    def __init__(self, gone: int, first: str) -> None:
+        super().__init__(
+            f"the store lacks {gone:,} journal segments that the catalogue knows",
+            about=f"the first is {first}",
+            hint="Check that [store] path is the right one and is mounted, or restore them from a copy of the store.",
         )

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from noojee_ingest.model import Finding, FindingKind, TimeMark, View
+from noojee_ingest.model import Finding, FindingKind, TimeMark, View, identity_digest
 
 FORMAT_VERSION = 1
 
@@ -90,9 +90,31 @@ class ListAnswered(Event):
     question: str | None = personal()
 
 
+def record_link(site: str, call_record_id: str) -> str:
+    """What the legs and the call record of one call record id have in common once the id itself is destroyed."""
+    return identity_digest(site, "call record", call_record_id)
+
+
+def unique_link(site: str, unique_id: str) -> str:
+    """As ``record_link``, for one unique id."""
+    return identity_digest(site, "unique id", unique_id)
+
+
+def _link(event: LegSeen | CallSeen) -> None:
+    """Make the links of an event that is written; one that is read brings them, for its ids may be destroyed."""
+    if event.call_record_id and not event.record_link:
+        object.__setattr__(event, "record_link", record_link(event.site, event.call_record_id))
+    if event.unique_id and not event.unique_link:
+        object.__setattr__(event, "unique_link", unique_link(event.site, event.unique_id))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegSeen(Event):
-    """A view told of a leg. The earliest such event (this one or LegChanged) discovered the leg and fixes its day."""
+    """A view told of a leg. The earliest such event (this one or LegChanged) discovered the leg and fixes its day.
+
+    ``record_link`` and ``unique_link`` are digests of the two ids, made from them where not given: by these a call
+    record knows its legs, also when what is personal is destroyed. ``""`` where the entry lacks the id.
+    """
 
     kind: ClassVar[str] = "accession"
     object_type: ClassVar[str] = "leg"
@@ -102,6 +124,8 @@ class LegSeen(Event):
     hour: int | None  # 0..23, site time, of the leg's end
     view: View
     findings: tuple[Finding, ...] = ()
+    record_link: str = ""
+    unique_link: str = ""
     raw: str | None = personal()
     digest: str | None = personal()
     call_record_id: str | None = personal()
@@ -121,6 +145,9 @@ class LegSeen(Event):
     tag: str | None = personal()
     username: str | None = personal()
 
+    def __post_init__(self) -> None:
+        _link(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegChanged(LegSeen):
@@ -131,7 +158,7 @@ class LegChanged(LegSeen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSeen(Event):
-    """The call record list told of a dispositioned call that is new."""
+    """The call record list told of a dispositioned call that is new. The links are those of LegSeen."""
 
     kind: ClassVar[str] = "accession"
     object_type: ClassVar[str] = "call"
@@ -140,6 +167,8 @@ class CallSeen(Event):
     call_id: str
     view: View = View.CALL_RECORDS
     findings: tuple[Finding, ...] = ()
+    record_link: str = ""
+    unique_link: str = ""
     raw: str | None = personal()
     digest: str | None = personal()
     template_id: str | None = personal()
@@ -157,6 +186,9 @@ class CallSeen(Event):
     campaign: str | None = personal()
     allocation: str | None = personal()
     fields: Mapping[str, str] | None = personal()
+
+    def __post_init__(self) -> None:
+        _link(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

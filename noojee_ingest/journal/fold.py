@@ -1,106 +1,27 @@
 """From facts to state: pure functions, the same for every night's work and for a rebuild.
 
-Facts about one leg or call are merged under keys of their own (audio by digest, what a view told by view and digest,
-conclusions and decisions by event id); where one key comes twice the earlier (time, event id, segment) stays. So the
-result depends neither on order nor on repeats. No function here reads a clock or a configuration.
+No function here reads a clock or a configuration, and none depends on the order of the facts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from noojee_ingest.journal.events import (
-    AudioNotStored,
     AudioStored,
     CallAppraised,
     CallSeen,
-    Event,
-    LegAppraised,
     LegSeen,
     ObjectNoted,
     Outcome,
     Verdict,
 )
+from noojee_ingest.journal.facts import CallFacts, E, Fact, Facts, LegFacts
 from noojee_ingest.model import Finding, FindingKind, State, View
-
-E = TypeVar("E", bound=Event)
-
-
-@dataclass(frozen=True, slots=True)
-class Fact(Generic[E]):
-    """An event and the segment that names it. ``last_*``: the latest event that said the same."""
-
-    event: E
-    segment: str
-    last_time: datetime
-    last_event_id: str
-
-    @classmethod
-    def of(cls, event: E, segment: str) -> Fact[E]:
-        return cls(event, segment, event.time, event.event_id)
-
-    @property
-    def key(self) -> str:
-        return fact_key(self.event)
-
-    @property
-    def order(self) -> tuple[datetime, str, str]:
-        return self.event.time, self.event.event_id, self.segment
-
-    def merged(self, other: Fact[E]) -> Fact[E]:
-        """One fact for both: the earlier event, the later last sighting."""
-        first = min(self, other, key=lambda fact: fact.order)
-        last_time, last_event_id = max((self.last_time, self.last_event_id), (other.last_time, other.last_event_id))
-        return replace(first, last_time=last_time, last_event_id=last_event_id)
-
-
-Facts = dict[str, Fact[E]]
-
-
-def fact_key(event: Event) -> str:
-    """The key under which a fact is merged, unique among the facts of its object and kind."""
-    if isinstance(event, AudioStored):
-        return event.content_sha256
-    if isinstance(event, LegSeen | CallSeen) and event.digest is not None:
-        return f"{event.view}:{event.digest}"
-    return event.event_id
-
-
-def put_fact(facts: Facts[E], fact: Fact[E]) -> Fact[E] | None:
-    """Merge a fact in. Gives what is now kept under its key, or ``None`` when that did not change."""
-    known = facts.get(fact.key)
-    merged = fact if known is None else known.merged(fact)
-    if merged == known:
-        return None
-    facts[fact.key] = merged
-    return merged
-
-
-@dataclass(slots=True)
-class LegFacts:
-    """All that the journal says of one leg."""
-
-    seen: Facts[LegSeen] = field(default_factory=dict)
-    stored: Facts[AudioStored] = field(default_factory=dict)
-    not_stored: Facts[AudioNotStored] = field(default_factory=dict)
-    appraised: Facts[LegAppraised] = field(default_factory=dict)
-
-    def events(self) -> Iterator[Event]:
-        for facts in (self.seen, self.stored, self.not_stored, self.appraised):
-            for fact in facts.values():
-                yield fact.event
-
-
-@dataclass(slots=True)
-class CallFacts:
-    """All that the journal says of one call record."""
-
-    seen: Facts[CallSeen] = field(default_factory=dict)
-    appraised: Facts[CallAppraised] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +29,7 @@ class LegNow:
     """A leg as its facts make it. One row of the catalogue.
 
     ``open_facts`` are the ids of the conclusions and decisions in force: what the next one must supersede.
-    ``content_sha256`` and what follows describe the earliest stored audio.
+    ``content_sha256`` and what follows describe the earliest stored audio that is in force.
     """
 
     leg_id: str
@@ -120,6 +41,8 @@ class LegNow:
     due: datetime | None
     tries: int
     open_facts: tuple[str, ...]
+    record_link: str
+    unique_link: str
     call_record_id: str | None
     unique_id: str | None
     leg: str | None
@@ -161,6 +84,8 @@ class CallNow:
     cause: str
     legs: int
     open_facts: tuple[str, ...]
+    record_link: str
+    unique_link: str
     template_id: str | None
     call_record_id: str | None
     unique_id: str | None
@@ -181,8 +106,9 @@ def _in_order(events: Iterable[E]) -> list[E]:
     return sorted(events, key=lambda event: (event.time, event.event_id))
 
 
-def _in_force(facts: Facts[E], answered: frozenset[str]) -> list[E]:
-    return _in_order(fact.event for fact in facts.values() if fact.event.event_id not in answered)
+def _in_force(facts: Facts[E], answered: Set[str]) -> list[E]:
+    """The events that nothing supersedes, in order. Of what was said more than once, the last time counts."""
+    return _in_order(fact.event for fact in facts.values() if fact.last_event_id not in answered)
 
 
 # Which conclusion counts where several are in force, first one first, and the state that it gives.
@@ -192,6 +118,7 @@ CONCLUSIONS = {
     Outcome.GAVE_UP: State.FAILED,
     Outcome.NOT_YET: State.PENDING,
 }
+RANK = {outcome: rank for rank, outcome in enumerate(CONCLUSIONS)}
 
 STANDING = {
     Verdict.QUARANTINE: State.QUARANTINED,
@@ -203,12 +130,15 @@ STANDING = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
+    """A leg's state and why. ``stored``: its audio in force, the earliest first."""
+
     state: State
     cause: str = ""
     due: datetime | None = None
     tries: int = 0
     open_facts: tuple[str, ...] = ()
     conflict: str = ""
+    stored: tuple[AudioStored, ...] = ()
 
 
 def state(facts: LegFacts) -> Standing:
@@ -219,23 +149,26 @@ def state(facts: LegFacts) -> Standing:
     what the conclusions say (``CONCLUSIONS``); else discovered.
     """
     answered = frozenset(superseded for event in facts.events() for superseded in event.supersedes)
-    stored = _in_force(facts.stored, answered)
+    stored = tuple(_in_force(facts.stored, answered))
     decisions = [event for event in _in_force(facts.appraised, answered) if event.verdict in STANDING]
     conclusions = _in_force(facts.not_stored, answered)
-    conclusions.sort(key=lambda event: list(CONCLUSIONS).index(event.outcome))
-    open_facts = tuple(sorted(event.event_id for event in (*decisions, *conclusions)))
+    conclusions.sort(key=lambda event: RANK[event.outcome])
     verdicts = sorted({event.verdict.value for event in decisions})
-    conflict = " and ".join(verdicts) if len(verdicts) > 1 else ""
+    in_common: dict[str, Any] = {
+        "open_facts": tuple(sorted(event.event_id for event in (*decisions, *conclusions))),
+        "conflict": " and ".join(verdicts) if len(verdicts) > 1 else "",
+        "stored": stored,
+    }
     tries = max((event.tries for event in conclusions), default=0)
     decision = decisions[0] if decisions else None
 
     if decision is not None and (decision.verdict is Verdict.QUARANTINE or not stored):
-        return Standing(STANDING[decision.verdict], decision.cause, None, tries, open_facts, conflict)
+        return Standing(STANDING[decision.verdict], decision.cause, None, tries, **in_common)
     if stored:
-        return Standing(State.ARCHIVED, "", None, 0, open_facts, conflict)
+        return Standing(State.ARCHIVED, **in_common)
     if conclusions:
         first = conclusions[0]
-        return Standing(CONCLUSIONS[first.outcome], first.cause, first.due, tries, open_facts, conflict)
+        return Standing(CONCLUSIONS[first.outcome], first.cause, first.due, tries, **in_common)
     return Standing(State.DISCOVERED)
 
 
@@ -248,8 +181,7 @@ def fold_leg(facts: LegFacts) -> tuple[LegNow, list[Finding]]:
     standing = state(facts)
     discoveries = _in_order(fact.event for fact in facts.seen.values())
     first = discoveries[0] if discoveries else _in_order(facts.events())[0]
-    stored = _in_order(fact.event for fact in facts.stored.values())
-    audio = stored[0] if stored else None
+    audio = standing.stored[0] if standing.stored else None
     now = LegNow(
         leg_id=getattr(first, type(first).object_field),
         site=first.site,
@@ -267,34 +199,42 @@ def fold_leg(facts: LegFacts) -> tuple[LegNow, list[Finding]]:
         codec=audio.codec if audio else None,
         **_told(facts.seen),
     )
-    return now, _leg_findings(facts, standing, stored, {event.day for event in discoveries})
+    return now, _leg_findings(facts, standing, {event.day for event in discoveries})
 
 
 TOLD = (
-    "call_record_id", "unique_id", "leg", "start", "start_text", "end", "end_text", "duration",
-    "source", "destination", "did", "direction", "tag", "username",
+    ("record_link",), ("unique_link",), ("call_record_id",), ("unique_id",), ("leg",),
+    ("start", "start_text"), ("end", "end_text"), ("duration",),
+    ("source",), ("destination",), ("did",), ("direction",), ("tag",), ("username",),
 )  # fmt: skip
+"""What views tell of a leg. An instant and its text come from one view: one whose text names an instant, if any."""
+
+TOLD_NAMES = tuple(name for group in TOLD for name in group)
+NOTHING_TOLD = dict.fromkeys(TOLD_NAMES) | {"record_link": "", "unique_link": ""}
 
 
 def _told(seen: Facts[LegSeen]) -> dict[str, Any]:
     latest: dict[View, Fact[LegSeen]] = {}
     for fact in seen.values():
         known = latest.get(fact.event.view)
-        if known is None or (fact.last_time, fact.last_event_id) > (known.last_time, known.last_event_id):
+        if known is None or fact.last > known.last:
             latest[fact.event.view] = fact
     views = [latest[view].event for view in View if view in latest]
-    told: dict[str, Any] = {}
-    for name in TOLD:
-        values = [getattr(event, name) for event in views]
-        told[name] = next((value for value in values if value not in (None, "")), values[0] if values else None)
+    if not views:
+        return dict(NOTHING_TOLD)
+    told = {name: getattr(views[0], name) for name in TOLD_NAMES}
+    for group in TOLD if len(views) > 1 else ():
+        tellers = (event for name in group for event in views if getattr(event, name) not in (None, ""))
+        teller = next(tellers, views[0])
+        told.update({name: getattr(teller, name) for name in group})
     return told
 
 
-def _leg_findings(facts: LegFacts, standing: Standing, stored: list[AudioStored], days: set[date]) -> list[Finding]:
+def _leg_findings(facts: LegFacts, standing: Standing, days: set[date]) -> list[Finding]:
     found = [finding for fact in facts.seen.values() for finding in fact.event.findings]
-    found += [finding for event in stored for finding in event.findings]
-    if len(stored) > 1:
-        found.append(Finding(FindingKind.CONFLICT, f"{len(stored)} different audios are kept"))
+    found += [finding for event in standing.stored for finding in event.findings]
+    if len(standing.stored) > 1:
+        found.append(Finding(FindingKind.CONFLICT, f"{len(standing.stored)} different audios are kept"))
     if len(days) > 1:
         told = ", ".join(day.isoformat() for day in sorted(days))
         found.append(Finding(FindingKind.DAY_DISAGREEMENT, f"told to have ended on {told}"))
@@ -312,7 +252,10 @@ def one_of_each(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def fold_call(facts: CallFacts, legs: int) -> tuple[CallNow, list[Finding]]:
-    """A call record's row and findings. ``legs``: how many known legs carry its call record id or unique id."""
+    """A call record's row and findings. ``facts`` holds at least one event; ``legs``: how many known legs share a link.
+
+    Of the decisions in force the earliest counts (two that differ are a finding).
+    """
     answered = frozenset(name for fact in facts.appraised.values() for name in fact.event.supersedes)
     decisions = [event for event in _in_force(facts.appraised, answered) if event.verdict is Verdict.NO_RECORDING]
     decision = decisions[0] if decisions else None
@@ -320,18 +263,13 @@ def fold_call(facts: CallFacts, legs: int) -> tuple[CallNow, list[Finding]]:
     if legs:
         judged = Judged.RECORDED
     elif decision is not None:
-        judged, cause = (Judged.EXPLAINED if decision.explained else Judged.UNEXPLAINED), decision.cause
+        judged, cause = _judged(decision), decision.cause
 
-    sightings = sorted(facts.seen.values(), key=lambda fact: (fact.last_time, fact.last_event_id))
-    latest = sightings[-1].event if sightings else None
-    discoveries = _in_order(fact.event for fact in facts.seen.values())
-    first: CallSeen | CallAppraised = (
-        discoveries[0] if discoveries else _in_order(fact.event for fact in facts.appraised.values())[0]
+    latest = _latest(facts)
+    events: Iterable[CallSeen | CallAppraised] = (
+        fact.event for fact in (facts.seen.values() if facts.seen else facts.appraised.values())
     )
-
-    def told(name: str) -> Any:
-        return getattr(latest, name) if latest is not None else None
-
+    first = _in_order(events)[0]
     now = CallNow(
         call_id=first.call_id,
         site=first.site,
@@ -340,12 +278,31 @@ def fold_call(facts: CallFacts, legs: int) -> tuple[CallNow, list[Finding]]:
         cause=cause,
         legs=legs,
         open_facts=tuple(event.event_id for event in decisions),
-        **{name: told(name) for name in CALL_TOLD},
+        record_link=latest.record_link if latest is not None else "",
+        unique_link=latest.unique_link if latest is not None else "",
+        **{name: getattr(latest, name, None) for name in CALL_TOLD},
     )
     found = [finding for fact in facts.seen.values() for finding in fact.event.findings]
     if judged is Judged.UNEXPLAINED:
         found.append(Finding(FindingKind.CALL_WITHOUT_RECORDING, cause or "no rule explains it"))
+    judgements = sorted({f"{_judged(event)} {event.cause}".strip() for event in decisions})
+    if len(judgements) > 1:
+        found.append(Finding(FindingKind.DECISION_CONFLICT, f"both in force: {' and '.join(judgements)}"))
     return now, one_of_each(found)
+
+
+def _latest(facts: CallFacts) -> CallSeen | None:
+    return max(facts.seen.values(), key=lambda fact: fact.last).event if facts.seen else None
+
+
+def call_links(facts: CallFacts) -> set[str]:
+    """The links by which a call record's legs are known."""
+    latest = _latest(facts)
+    return {latest.record_link, latest.unique_link} - {""} if latest is not None else set()
+
+
+def _judged(decision: CallAppraised) -> Judged:
+    return Judged.EXPLAINED if decision.explained else Judged.UNEXPLAINED
 
 
 CALL_TOLD = (

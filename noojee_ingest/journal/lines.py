@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 from noojee_ingest.journal.errors import DamagedSegment, UnknownVersion
 from noojee_ingest.journal.events import FORMAT_VERSION, KINDS, Event
@@ -20,66 +22,120 @@ ENVELOPE = {"event_id": "id", "time": "time", "actor": "actor", "supersedes": "s
 type_of_object: dict[tuple[str, str], type[Event]] = {(kind.kind, kind.object_type): kind for kind in KINDS}
 
 
+class UnknownWord(Exception):
+    """A word that stands in no vocabulary of this version: a newer one wrote it."""
+
+
 def instant_text(instant: datetime) -> str:
     """An aware instant as ``2026-03-10T16:30:00.000000Z``: always UTC, always microseconds, so that text sorts."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[:-6] + "Z"  # instead of +00:00
+
+
+def read_instant(value: Any) -> datetime:
+    """The aware instant (UTC) of a text. Raises ValueError for one without an offset."""
+    instant = datetime.fromisoformat(value)
+    if instant.tzinfo is UTC:
+        return instant
+    if instant.tzinfo is None:
+        raise ValueError("an instant without an offset")
+    return instant.astimezone(UTC)
 
 
 def _same(value: Any) -> Any:
     return value
 
 
+def _checked(kind: type, called: str) -> Callable[[Any], Any]:
+    """A reader that takes only this JSON type: a wrong one is damage, not something to convert."""
+
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"not {called}")
+        return value
+
+    return read
+
+
+_text = _checked(str, "a text")
+_list = _checked(list, "a list")
+_object = _checked(dict, "an object")
+
+
+def _read_int(value: Any) -> int:
+    number: int = _checked(int, "a whole number")(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("a number beyond 64 bits")
+    return number
+
+
+def _read_float(value: Any) -> float:
+    if type(value) not in (float, int):
+        raise TypeError("not a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+def _read_texts(value: Any) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _list(value))
+
+
+def _read_text_map(value: Any) -> dict[str, str]:
+    return {name: _text(text) for name, text in _object(value).items()}
+
+
+def _word(kind: type[StrEnum]) -> Callable[[Any], Any]:
+    words = {item.value: item for item in kind}
+
+    def read(value: Any) -> Any:
+        if _text(value) not in words:
+            raise UnknownWord(f"{value!r:.40} is no {kind.__name__}")
+        return words[value]
+
+    return read
+
+
+_finding_kind = _word(FindingKind)
+
+
 def _read_findings(value: Any) -> tuple[Finding, ...]:
-    return tuple(Finding(FindingKind(item["kind"]), str(item["detail"])) for item in value)
+    return tuple(Finding(_finding_kind(item["kind"]), _text(item["detail"])) for item in _list(value))
 
 
 def _write_findings(value: tuple[Finding, ...]) -> Any:
     return [{"kind": item.kind, "detail": item.detail} for item in value]
 
 
-def _checked(*kinds: type) -> Callable[[Any], Any]:
-    """A reader that takes only these JSON types: a wrong one is damage, not something to convert."""
-
-    def read(value: Any) -> Any:
-        if type(value) not in kinds:
-            raise TypeError(f"{value!r:.40} is not {kinds[0].__name__}")
-        return value
-
-    return read
-
-
-def _read_texts(value: Any) -> tuple[str, ...]:
-    return tuple(_checked(str)(item) for item in value)
-
-
-def _read_float(value: Any) -> float:
-    return float(_checked(float, int)(value))
-
-
 Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 CODECS: dict[Any, Codec] = {
-    str: (_same, _checked(str)),
-    int: (_same, _checked(int)),
+    str: (_same, _text),
+    int: (_same, _read_int),
     float: (_same, _read_float),
-    bool: (_same, _checked(bool)),
-    datetime: (instant_text, datetime.fromisoformat),
+    bool: (_same, _checked(bool, "true or false")),
+    datetime: (instant_text, read_instant),
     date: (date.isoformat, date.fromisoformat),
     tuple[str, ...]: (list, _read_texts),
     tuple[Finding, ...]: (_write_findings, _read_findings),
-    Mapping[str, str]: (dict, _checked(dict)),
+    Mapping[str, str]: (dict, _read_text_map),
 }
 
 
 def _codec(hint: Any) -> Codec:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return str, hint
+        return str, _word(hint)
     return CODECS[hint]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
+    """One field of an event on its line: ``label`` is its name there, ``""`` where it is the object's id."""
+
     name: str
+    label: str
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
     enum: type[StrEnum] | None
@@ -96,18 +152,29 @@ def _members(kind: type[Event]) -> tuple[Member, ...]:
         options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
         (plain,) = [option for option in options if option is not type(None)]
         write, read = _codec(plain)
-        required = item.default is MISSING and item.default_factory is MISSING
-        enum = plain if isinstance(plain, type) and issubclass(plain, StrEnum) else None
-        found.append(Member(item.name, write, read, enum, len(options) > 1, required, "personal" in item.metadata))
+        found.append(
+            Member(
+                name=item.name,
+                label=ENVELOPE.get(item.name, "" if item.name == kind.object_field else item.name),
+                write=write,
+                read=read,
+                enum=plain if isinstance(plain, type) and issubclass(plain, StrEnum) else None,
+                may_be_null=len(options) > 1 or "personal" in item.metadata,
+                required=item.name in ENVELOPE or (item.default is MISSING and item.default_factory is MISSING),
+                personal="personal" in item.metadata,
+            )
+        )
     return tuple(found)
 
 
 MEMBERS = {kind: _members(kind) for kind in KINDS}
 """The fields of each event kind, with how each is written and read."""
 
+HAS_PERSONAL = {kind for kind, members in MEMBERS.items() if any(member.personal for member in members)}
+
 
 def write_line(event: Event) -> str:
-    """One event as one line of JSON, without the line feed."""
+    """One event as one line of JSON, without the line feed. Raises ValueError for a number that JSON cannot hold."""
     kind = type(event)
     line: dict[str, Any] = {
         "v": FORMAT_VERSION,
@@ -120,13 +187,19 @@ def write_line(event: Event) -> str:
         value = None if value is None else member.write(value)
         if member.personal:
             own[member.name] = value
-        elif member.name in ENVELOPE:
-            line[ENVELOPE[member.name]] = value
-        elif member.name != kind.object_field:
-            line[member.name] = value
+        elif member.label:
+            line[member.label] = value
     if own:
         line["personal"] = {"enc": "none", **own}
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(line)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def read_line(text: str, *, key: str, number: int) -> Event:
@@ -135,37 +208,77 @@ def read_line(text: str, *, key: str, number: int) -> Event:
     A member ``personal`` that this program cannot open counts as destroyed: its fields are ``None``.
     Raises DamagedSegment, UnknownVersion.
     """
-    where = f"line {number}"
     try:
-        line = json.loads(text)
-        version, subject = line["v"], line["object"]
-        if version != FORMAT_VERSION:
-            raise UnknownVersion(key, f"{where} has format version {version!r}")
-        kind = type_of_object.get((line["kind"], subject["type"]))
-        if kind is None:
-            raise UnknownVersion(key, f"{where} has the kind {line['kind']!r} of {subject['type']!r}")
-        return _read_event(kind, line, subject["id"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedSegment(key, f"{where}: {type(error).__name__}: {error}") from error
+        return _read_line(text)
+    except UnknownWord as newer:
+        raise UnknownVersion(key, f"line {number}: {newer}") from None
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        raise DamagedSegment(key, f"line {number}: {error}") from error
 
 
-def _read_event(kind: type[Event], line: Mapping[str, Any], object_id: str) -> Event:
-    own = line.get("personal", {})
-    opened = own if own.get("enc") == "none" else {}
+def _read_line(text: str) -> Event:
+    line = _object(_DECODER.decode(text))
+    if "\\u" in text:
+        _refuse_unholdable(line)
+    version = _read_int(line.get("v"))
+    if version > FORMAT_VERSION:
+        raise UnknownWord(f"format version {version}")
+    if version < 1:
+        raise ValueError(f"there was no format version {version}")
+    subject = _object(line.get("object"))
+    name = _text(line.get("kind")), _text(subject.get("type"))
+    kind = type_of_object.get(name)
+    if kind is None:
+        raise UnknownWord(f"an event {name[0]!r:.40} of {name[1]!r:.40}")
+    return _read_event(kind, line, subject.get("id"))
+
+
+_UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _refuse_unholdable(value: Any) -> None:
+    """NUL and lone surrogates are written as text of six characters: as themselves no database would hold them."""
+    if isinstance(value, str):
+        if _UNHOLDABLE.search(value):
+            raise ValueError("a text with NUL or a lone surrogate")
+    elif isinstance(value, dict | list):
+        for inner in value if isinstance(value, list) else (*value, *value.values()):
+            _refuse_unholdable(inner)
+
+
+_READING = {
+    kind: tuple(
+        (member.name, member.label, member.read, member.may_be_null, member.required, member.personal)
+        for member in members
+    )
+    for kind, members in MEMBERS.items()
+}
+
+
+def _read_event(kind: type[Event], line: Mapping[str, Any], object_id: Any) -> Event:
+    opened: Mapping[str, Any] = {}
+    if kind in HAS_PERSONAL:
+        own = _object(line.get("personal"))
+        if _text(own.get("enc")) == "none":
+            opened = own
     values: dict[str, Any] = {}
-    for member in MEMBERS[kind]:
-        name = member.name
-        if member.personal:
+    for name, label, read, may_be_null, required, personal in _READING[kind]:
+        if personal:
             value = opened.get(name)
-        elif name in ENVELOPE:
-            value = line[ENVELOPE[name]]
-        elif name == kind.object_field:
+        elif not label:
             value = object_id
-        elif member.required or name in line:
-            value = line[name]
+        elif label in line:
+            value = line[label]
+        elif required:
+            raise ValueError(f"{name} is missing")
         else:
             continue
-        if value is None and not (member.may_be_null or member.personal):
+        if value is not None:
+            try:
+                value = read(value)
+            except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+                raise ValueError(f"{name}: {error}") from error
+        elif not may_be_null:
             raise ValueError(f"{name} is null")
-        values[name] = None if value is None else member.read(value)
+        values[name] = value
     return kind(**values)

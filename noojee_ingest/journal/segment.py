@@ -35,12 +35,15 @@ def day_prefix(site: str, day: date) -> str:
 def segments(site: str, events: Sequence[Event], now: datetime) -> Iterator[Segment]:
     """Cut events into segments, keeping their order: a day at a time, at most 500 each, each under a new key.
 
+    The last event is in the last segment, so that what it closes (an answer, say) is closed only when all is put.
     ``now`` (aware) begins the key so that a listing is in order of writing; the rest makes it unique.
     """
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     days: dict[date, list[Event]] = {}
     for event in events:
-        days.setdefault(event.day, []).append(event)
+        of_day = days.pop(event.day, [])
+        of_day.append(event)
+        days[event.day] = of_day
     for day, of_day in days.items():
         for first in range(0, len(of_day), MOST_EVENTS):
             key = f"{day_prefix(site, day)}{stamp}-{uuid.uuid4().hex}{SUFFIX}"
@@ -71,6 +74,8 @@ def read(root: Root, key: str) -> Segment:
     lines = text.split("\n")
     if lines.pop():
         raise DamagedSegment(key, "the last line does not end")
+    if not lines:
+        raise DamagedSegment(key, "it is empty")
     return Segment(key, tuple(read_line(line, key=key, number=number) for number, line in enumerate(lines, 1)))
 
 

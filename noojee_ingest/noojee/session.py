@@ -136,7 +136,8 @@ class Session:
             if envelope.code is not None and envelope.code < 0:
                 raise failures.of_code(envelope, self._words)
             if envelope.code:
-                log.warning("%s (%s): the phone system warns: %s", question.doing, question.about, envelope.told)
+                told = self._redaction.clean(envelope.told)
+                log.warning("%s (%s): the phone system warns: %s", question.doing, question.about, told)
             return read(envelope)
 
         with self._named(question):

@@ -11,11 +11,14 @@ from noojee_ingest import noojee
 from noojee_ingest.audio import NotAudio
 from noojee_ingest.journal.events import AudioNotStored, AudioStored, Event, Outcome
 from noojee_ingest.model import Leg
-from noojee_ingest.pipeline.errors import PhoneSystemDown, RecordingTooLarge, SpoolFull
+from noojee_ingest.noojee.recordings import HEAD
+from noojee_ingest.pipeline.errors import PhoneSystemDown, RecordingTooLarge, SpoolFailed, SpoolFull
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.retrieve import checked, retrieved
+from noojee_ingest.pipeline.spool import Spooled
 from noojee_ingest.pipeline.store import keep_evidence, store_audio
-from noojee_ingest.pipeline.work import Work
+from noojee_ingest.pipeline.work import Streak, Work
+from noojee_ingest.storage.errors import AlreadyExists, Damaged, StoreFailure
 
 DOWNLOADS = 3
 """At most so many of one leg in one run, where what comes is not sound audio."""
@@ -23,6 +26,17 @@ DOWNLOADS = 3
 NOT_THERE = "not there (404)"
 
 LONGEST_WAIT = timedelta(hours=24)
+
+ENDS_THE_RUN = (StoreFailure, SpoolFailed)
+"""What every other leg would meet as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A conclusion about a leg that holds only if other legs fare better: else it is no fault of the leg's."""
+
+    event: Event
+    streak: Streak
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,9 @@ def archive_batch(work: Work, legs: Sequence[Leg]) -> BatchResult:
     """Take legs through retrieve and store side by side, then record what became of all of them in one go.
 
     A leg whose way ends badly is concluded as such and stops no other. What ends the run (a key that is not accepted,
-    a phone system that is down, a store or catalogue that fails) is raised after the other legs are recorded.
+    a phone system that is down, a store or catalogue that fails) sets ``work.stop``, so that nothing more is asked of
+    the phone system, and is raised after the other legs are recorded. So is what nobody expected, which stops no other
+    batch.
     """
     jobs = {work.workers.submit(archive_leg, work, leg): leg for leg in legs}
     wait(jobs)
@@ -49,75 +65,103 @@ def archive_batch(work: Work, legs: Sequence[Leg]) -> BatchResult:
         if error is not None:
             failures.append(error)
             continue
-        event = job.result()
-        if event is not None:
-            concluded.append(event)
-    record(work, concluded)
+        result = job.result()
+        if isinstance(result, Doubtful):
+            result = None if result.streak.is_on else result.event
+        if result is not None:
+            concluded.append(result)
+    try:
+        record(work, concluded)
+    except BaseException:
+        work.stop.set()
+        raise
     if work.outage.is_on:
-        raise PhoneSystemDown(work.site, work.outage.last, work.outage.limit)
-    for failure in failures:
-        if not isinstance(failure, noojee.Unreachable):
-            raise failure
+        work.stop.set()
+        raise PhoneSystemDown(work.site, str(work.outage.last), work.outage.limit)
+    if work.denials.is_on and work.denials.last is not None:
+        work.stop.set()
+        raise work.denials.last
+    if failures:
+        raise failures[0]
     stored = sum(isinstance(event, AudioStored) for event in concluded)
+    absent = sum(isinstance(event, AudioNotStored) and event.cause == NOT_THERE for event in concluded)
+    work.tally.add(legs_stored=stored, legs_absent=absent)
     return BatchResult(stored, len(concluded) - stored, len(legs) - len(concluded))
 
 
-def archive_leg(work: Work, leg: Leg) -> Event | None:
+def archive_leg(work: Work, leg: Leg) -> Event | Doubtful | None:
     """One leg's way; what became of it, or ``None`` when the run is being stopped or nobody answers."""
-    if work.stop.is_set() or work.outage.is_on:
+    if work.stop.is_set() or work.outage.is_on or work.denials.is_on:
         return None
     try:
         event = _fetched(work, leg)
     except noojee.Interrupted:
         return None
-    except noojee.AuthenticationFailed:
+    except ENDS_THE_RUN:
         work.stop.set()
         raise
-    except noojee.Unreachable as error:
-        work.outage.unanswered(error)
-        return None
+    except (noojee.Unreachable, noojee.TimedOut) as error:
+        return _doubtful(work, leg, error, work.outage)
+    except noojee.AuthenticationFailed as error:
+        return _doubtful(work, leg, error, work.denials)
     except noojee.NotFound:
         event = _not_stored(work, leg, Outcome.NOT_YET, NOT_THERE)
     except noojee.Gone:
         event = _not_stored(work, leg, Outcome.GONE, "gone at source (410)")
     except noojee.NoojeeError as error:
-        late = work.clock() - ended(leg) > work.lateness()
-        event = _not_stored(work, leg, Outcome.GAVE_UP if late else Outcome.NOT_YET, told(error))
-    except (RecordingTooLarge, SpoolFull) as error:
+        event = _not_stored(work, leg, _later(work, leg), told(error))
+    except SpoolFull as error:
+        event = _not_stored(work, leg, _later(work, leg), str(error))
+    except (RecordingTooLarge, AlreadyExists, Damaged) as error:
         event = _not_stored(work, leg, Outcome.GAVE_UP, str(error))
-    work.outage.answered()
+    work.outage.broken()
+    work.denials.broken()
     work.tally.add(legs_done=1)
     return event
+
+
+def _doubtful(work: Work, leg: Leg, error: noojee.NoojeeError, streak: Streak) -> Doubtful:
+    streak.met(error)
+    work.tally.add(legs_done=1)
+    return Doubtful(_not_stored(work, leg, _later(work, leg), told(error)), streak)
 
 
 def _fetched(work: Work, leg: Leg) -> Event:
     """Download until the bytes are sound audio, or came twice the same, or ``DOWNLOADS`` times."""
     before = ""
     for download in range(1, DOWNLOADS + 1):
-        with retrieved(work, leg) as spooled:
-            repeated = spooled.sha256 == before
-            final = repeated or download == DOWNLOADS
-            before = spooled.sha256
-            try:
-                audio = checked(spooled)
-            except NotAudio as verdict:
-                if final:
-                    key = keep_evidence(work, leg, spooled)
-                    return _not_stored(work, leg, Outcome.REJECTED, f"not audio: {verdict.reason}", key)
-            else:
-                if final or not audio.faults:
-                    return store_audio(work, leg, spooled, audio, repeated=repeated)
+        try:
+            with retrieved(work, leg) as spooled:
+                repeated = spooled.sha256 == before
+                before = spooled.sha256
+                event = _verdict(work, leg, spooled, repeated=repeated, final=repeated or download == DOWNLOADS)
+        except noojee.CutBody as cut:
+            if download == DOWNLOADS or cut.received < HEAD:  # a cut within the head was tried again by the client
+                raise
+        else:
+            if event is not None:
+                return event
     raise AssertionError("the last download is final")
 
 
+def _verdict(work: Work, leg: Leg, spooled: Spooled, *, repeated: bool, final: bool) -> Event | None:
+    """What is concluded of a leg's spooled bytes; ``None`` when they are to be fetched once more."""
+    try:
+        audio = checked(spooled)
+    except NotAudio as verdict:
+        if not final:
+            return None
+        key = keep_evidence(work, leg, spooled)
+        return _not_stored(work, leg, Outcome.REJECTED, f"not audio: {verdict.reason}", key)
+    if audio.faults and not final:
+        return None
+    return store_audio(work, leg, spooled, audio, repeated=repeated)
+
+
 def _not_stored(work: Work, leg: Leg, outcome: Outcome, cause: str, evidence_key: str = "") -> AudioNotStored:
-    tries = leg.tries + 1
-    due = None
-    if outcome is Outcome.NOT_YET:
-        pause = timedelta(minutes=work.settings.nightly.retry_minutes) * 2 ** min(leg.tries, 16)
-        due = work.clock() + min(pause, LONGEST_WAIT)
+    now = work.clock()
     return AudioNotStored(
-        time=work.clock(),
+        time=now,
         actor=work.actor,
         supersedes=leg.answers,
         site=leg.site,
@@ -125,15 +169,35 @@ def _not_stored(work: Work, leg: Leg, outcome: Outcome, cause: str, evidence_key
         leg_id=leg.leg_id,
         outcome=outcome,
         cause=cause,
-        tries=tries,
-        due=due,
+        tries=leg.tries + 1,
+        due=due_again(work, leg, now) if outcome is Outcome.NOT_YET else None,
         evidence_key=evidence_key,
     )
 
 
-def ended(leg: Leg) -> datetime:
-    """The instant (UTC) from which a leg's lateness counts: its end; where unknown, the end of its day."""
-    return leg.end or datetime.combine(leg.day + timedelta(days=1), time(), UTC)
+def due_again(work: Work, leg: Leg, now: datetime) -> datetime:
+    """When a leg that was asked for at ``now`` (UTC) is next: after a wait that doubles with each try.
+
+    At the latest when its lateness allowance ends, so that no leg counts as missing without a look after that.
+    """
+    pause = timedelta(minutes=work.settings.nightly.retry_minutes) * 2 ** min(leg.tries, 16)
+    due: datetime = now + min(pause, LONGEST_WAIT)
+    over = ended(work, leg) + work.lateness()
+    return min(due, over) if now < over else due
+
+
+def _later(work: Work, leg: Leg) -> Outcome:
+    """What an error means that may pass: to be tried again by a later run, until the lateness allowance is over.
+
+    A leg of long ago that is tried for the first time gets its second try all the same; it counts as overdue.
+    """
+    late = work.clock() - ended(work, leg) > work.lateness()
+    return Outcome.GAVE_UP if late and leg.tries else Outcome.NOT_YET
+
+
+def ended(work: Work, leg: Leg) -> datetime:
+    """The instant from which a leg's lateness counts: its end; where unknown, the end of its day (site time)."""
+    return leg.end or datetime.combine(leg.day + timedelta(days=1), time(), work.zone).astimezone(UTC)
 
 
 def told(error: noojee.NoojeeError) -> str:
@@ -146,6 +210,8 @@ def told(error: noojee.NoojeeError) -> str:
 
 
 CAUSES = (
+    (noojee.Unreachable, "no answer"),
+    (noojee.AuthenticationFailed, "key not accepted for it"),
     (noojee.TimedOut, "timed out"),
     (noojee.Busy, "phone system busy"),
     (noojee.ServerFault, "phone system fault"),

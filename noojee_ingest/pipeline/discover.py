@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import TypeVar
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.model import Leg, View, identity_digest
-from noojee_ingest.noojee import AuthenticationFailed, Interrupted, NoojeeError, NotFound, Unreachable
+from noojee_ingest.noojee import Answer, AuthenticationFailed, Interrupted, NoojeeError, NotFound, TimedOut, Unreachable
 from noojee_ingest.pipeline.answers import Question, take_calls, take_legs
+from noojee_ingest.pipeline.errors import PhoneSystemDown
 from noojee_ingest.pipeline.explain import explanation
 from noojee_ingest.pipeline.work import Work
 
@@ -20,6 +23,11 @@ REPEAT_AFTER = timedelta(hours=20)
 ENDS_THE_RUN = (AuthenticationFailed, Unreachable, Interrupted)
 """What any further question would meet as well."""
 
+MOST_UNANSWERED = 3
+"""So many lists in a row, each asked for several times: the phone system is down."""
+
+Entry = TypeVar("Entry")
+
 
 @dataclass
 class Discovery:
@@ -29,6 +37,8 @@ class Discovery:
     polls: int = 0
     calls_asked: int = 0
     problems: list[str] = field(default_factory=list)
+    unanswered: int = 0
+    """Lists in a row that timed out."""
 
 
 def question_due(asked: Sequence[queries.Asked], ended: datetime, now: datetime, lookback: timedelta) -> bool:
@@ -83,16 +93,13 @@ def list_hours(work: Work, hours: Iterable[tuple[date, int]], done: Discovery) -
     for day, hour in hours:
         if work.stop.is_set():
             return
-        try:
-            answer = work.client.recordings.by_hour(day, hour)
-        except ENDS_THE_RUN:
-            raise
-        except NotFound as error:
+        answer = _answer(work, done, partial(work.client.recordings.by_hour, day, hour))
+        if isinstance(answer, NotFound):
             hint = f"Where the phone system has no by-hour list, set sites.{work.site}.by_hour = false."
-            done.problems.append(f"no hour can be listed from {hour:02d} of {day} on: {error} {hint}")
+            done.problems.append(f"no hour can be listed from {hour:02d} of {day} on: {answer} {hint}")
             return
-        except NoojeeError as error:
-            done.problems.append(f"hour {hour:02d} of {day} is not listed: {error}")
+        if isinstance(answer, NoojeeError):
+            done.problems.append(f"hour {hour:02d} of {day} is not listed: {answer}")
             continue
         done.hours_asked += 1
         scope = hour_scope(day, hour)
@@ -102,16 +109,22 @@ def list_hours(work: Work, hours: Iterable[tuple[date, int]], done: Discovery) -
 
 def poll_call_records(work: Work, done: Discovery) -> None:
     """Ask every template's call record list. It holds only what is recent: a poll that knows nothing of the one before
-    is a finding, for calls between the two may have been in neither."""
-    for template in work.client.campaigns.templates().entries:
+    is a finding, for calls between the two may have been in neither. A list that does not answer is a problem of
+    ``done``. Raises what ends the run."""
+    templates = _answer(work, done, work.client.campaigns.templates)
+    if isinstance(templates, NoojeeError):
+        done.problems.append(f"no call records are listed, for the templates are not known: {templates}")
+        return
+    for refused in templates.refused:
+        done.problems.append(
+            f"a template of the phone system's list cannot be read, {refused.reason}: ask its operator"
+        )
+    for template in templates.entries:
         if work.stop.is_set():
             return
-        try:
-            answer = work.client.campaigns.call_records(template.id)
-        except ENDS_THE_RUN:
-            raise
-        except NoojeeError as error:
-            done.problems.append(f"call records of template {template.id} are not listed: {error}")
+        answer = _answer(work, done, partial(work.client.campaigns.call_records, template.id))
+        if isinstance(answer, NoojeeError):
+            done.problems.append(f"call records of template {template.id} are not listed: {answer}")
             continue
         done.polls += 1
         take_calls(work, template.id, answer)
@@ -123,8 +136,8 @@ def ask_about_calls(work: Work, days: Sequence[date], done: Discovery) -> Iterat
     lookback = timedelta(days=work.settings.nightly.lookback_days)
     calls = []
     for call in queries.calls_without_legs(work.catalogue, work.site, days):
-        ended = call_end(call)
-        if call["unique_id"] and not explanation(work, call) and ended is not None and ended <= now:
+        ended = call_end(work, call)
+        if call["unique_id"] and not explanation(work, call) and ended <= now:
             calls.append((identity_digest(work.site, "unique id", call["unique_id"]), call["unique_id"], ended))
     asked = queries.answers(work.catalogue, work.site, View.BY_UNIQUE_ID, [scope for scope, _, _ in calls])
     due = [call for call in calls if question_due(asked.get(call[0], []), call[2], now, lookback)]
@@ -132,19 +145,36 @@ def ask_about_calls(work: Work, days: Sequence[date], done: Discovery) -> Iterat
     for scope, unique_id, _ in due:
         if work.stop.is_set():
             return
-        try:
-            answer = work.client.recordings.by_unique_id(unique_id)
-        except ENDS_THE_RUN:
-            raise
-        except NoojeeError as error:
-            done.problems.append(f"meta data of call {unique_id} is not known: {error}")
+        answer = _answer(work, done, partial(work.client.recordings.by_unique_id, unique_id))
+        if isinstance(answer, NoojeeError):
+            done.problems.append(f"meta data of call {unique_id} is not known: {answer}")
             continue
         done.calls_asked += 1
         yield take_legs(work, Question(View.BY_UNIQUE_ID, scope, unique_id, work.today()), answer)
         work.tally.add(calls_asked=1)
 
 
-def call_end(call: queries.Row) -> datetime | None:
-    """When a call record's call was over (UTC), as far as it says."""
+def _answer(work: Work, done: Discovery, ask: Callable[[], Answer[Entry]]) -> Answer[Entry] | NoojeeError:
+    """The answer of a list, or the error that only this question met.
+
+    Raises what any further question would meet as well, and PhoneSystemDown when list after list times out.
+    """
+    try:
+        answer = ask()
+    except ENDS_THE_RUN:
+        raise
+    except NoojeeError as error:
+        done.unanswered = done.unanswered + 1 if isinstance(error, TimedOut) else 0
+        if done.unanswered == MOST_UNANSWERED:
+            raise PhoneSystemDown(work.site, str(error), MOST_UNANSWERED) from error
+        return error
+    done.unanswered = 0
+    return answer
+
+
+def call_end(work: Work, call: queries.Row) -> datetime:
+    """When a call record's call was over, as far as it says; the begin of its day (site time) where it does not."""
     called: datetime | None = call["called"]
-    return called + timedelta(seconds=call["duration"] or 0) if called is not None else None
+    if called is None:
+        return datetime.combine(call["day"], time(), work.zone).astimezone(UTC)
+    return called + timedelta(seconds=call["duration"] or 0)

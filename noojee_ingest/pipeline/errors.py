@@ -7,6 +7,7 @@
     ├── SpoolFull           ends the leg's way, not the run
     ├── SpoolFailed         ends the run: the spool's folder cannot be written
     ├── PhoneSystemDown     ends the run: nobody answers
+    ├── NotKnown            no call or leg has this id
     ├── NotArchived         there is no audio to give
     ├── OutputProblem       what was got cannot be written where it was asked for
     ├── AudioDamaged        what the store gives is not what was archived
@@ -59,6 +60,11 @@ class PhoneSystemDown(PipelineError):
 class NoSuchSite(PipelineError):
     def __init__(self, slug: str, known: list[str]) -> None:
         super().__init__(f"there is no site {slug!r} in the configuration", f"Sites: {', '.join(known)}.")
+
+
+class NotKnown(PipelineError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no call or leg has the id {name!r}", "Look for it with `noojee-ingest search`.")
 
 
 class NotArchived(PipelineError):

@@ -9,10 +9,12 @@ from noojee_ingest.pipeline.work import Work
 def explanation(work: Work, call: Row) -> str:
     """The explanation of the first rule (``sites.<slug>.without_recording``) that fits a call record, else ``""``.
 
-    A rule with a limit on the duration does not fit a call whose duration is unknown.
+    Dispositions are compared whatever their case. A rule with a limit on the duration does not fit a call whose
+    duration is unknown.
     """
+    disposition = (call["disposition"] or "").casefold()
     for rule in work.of_site.without_recording:
-        if call["disposition"] not in rule.dispositions:
+        if disposition not in {name.casefold() for name in rule.dispositions}:
             continue
         limit = rule.max_duration_seconds
         if limit is None or (call["duration"] is not None and call["duration"] <= limit):

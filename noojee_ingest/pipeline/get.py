@@ -10,7 +10,7 @@ from typing import BinaryIO
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.model import State
-from noojee_ingest.pipeline.errors import AudioDamaged, NotArchived
+from noojee_ingest.pipeline.errors import AudioDamaged, NotArchived, NotKnown
 from noojee_ingest.storage.errors import NotFound
 from noojee_ingest.storage.root import Root
 
@@ -38,11 +38,11 @@ def find_audio(
     """The archived audio of a leg id, or of the legs of a call record id or unique id; ``leg`` picks one of them.
 
     Where a leg has several audios (a finding, ``conflict``) all are given, the earliest first. Legs that are not
-    archived are left out. Raises NotArchived when none is left, saying what is known.
+    archived are left out. Raises NotKnown, and NotArchived when none is left, saying what is known.
     """
     rows = [row for row in queries.legs_named(catalogue, name, site) if leg is None or row["leg"] == leg]
     if not rows:
-        raise NotArchived(name, "it is not in the catalogue", "Check the id with `noojee-ingest search`.")
+        raise NotKnown(name)
     archived = {row["leg_id"]: row for row in rows if row["state"] == State.ARCHIVED.value}
     if not archived:
         states = ", ".join(sorted({f"{row['state']} {row['cause']}".strip() for row in rows}))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Protocol
 
 from noojee_ingest.catalogue import queries
-from noojee_ingest.catalogue.errors import CatalogueError
-from noojee_ingest.catalogue.runs import begin_run, end_run
 from noojee_ingest.model import Leg
 from noojee_ingest.noojee import Interrupted
 from noojee_ingest.pipeline.archive import BatchResult, archive_batch
@@ -19,6 +17,7 @@ from noojee_ingest.pipeline.discover import Discovery, ask_about_calls, hours_du
 from noojee_ingest.pipeline.reconcile import reconcile
 from noojee_ingest.pipeline.recover import Recovery, recover
 from noojee_ingest.pipeline.report import Bounds, NightReport, report_day
+from noojee_ingest.pipeline.run import noted
 from noojee_ingest.pipeline.work import Work
 
 
@@ -28,16 +27,25 @@ class Future(Protocol):
     def result(self) -> BatchResult: ...
 
 
+NIGHTLY = "nightly"
+"""The actor of a night's events. Days that were asked for by name are another's: they begin no archive."""
+
 Submit = Callable[[Sequence[Leg]], Future]
 
 
 class Done:
-    """A batch that was done at once."""
+    """A batch that was done at once, well or badly."""
 
-    def __init__(self, result: BatchResult) -> None:
-        self._result = result
+    def __init__(self, work: Work, legs: Sequence[Leg]) -> None:
+        self._error: Exception | None = None
+        try:
+            self._result = archive_batch(work, legs)
+        except Exception as error:
+            self._error = error
 
     def result(self) -> BatchResult:
+        if self._error is not None:
+            raise self._error
         return self._result
 
 
@@ -78,15 +86,18 @@ class Night:
 def nights_days(work: Work, day: date | None = None) -> list[date]:
     """The days (site time) that a night looks at: ``day``, or yesterday and what is left of the days before it.
 
-    Those go back to the first listed day, at most ``nightly.catch_up_days``: hours that no run has listed yet, and the
-    second look when the lookback has passed.
+    Those go back to the first listed day, at most ``nightly.catch_up_days``, or a day further than the lookback
+    reaches: hours that no run has listed yet, and the second look when the lookback has passed.
     """
     if day is not None:
         return [day]
     yesterday = work.today() - timedelta(days=1)
-    begun = queries.first_hour_listed if work.of_site.by_hour else queries.first_day_known
-    first = begun(work.catalogue, work.site) or yesterday
-    first = max(first, yesterday - timedelta(days=work.settings.nightly.catch_up_days))
+    if work.of_site.by_hour:
+        first = queries.first_hour_listed(work.catalogue, work.site, NIGHTLY) or yesterday
+    else:
+        first = queries.first_day_known(work.catalogue, work.site) or yesterday
+    reach = max(work.settings.nightly.catch_up_days, work.settings.nightly.lookback_days + 1)
+    first = max(first, yesterday - timedelta(days=reach))
     return [yesterday - timedelta(days=number) for number in range(max(0, (yesterday - first).days), -1, -1)]
 
 
@@ -99,38 +110,33 @@ def run_night(work: Work, *, day: date | None = None, submit: Submit | None = No
     Raises what ends a run: PhoneSystemDown, AuthenticationFailed, StorageError, CatalogueError, JournalError; what was
     stored until then is kept, and the next run goes on from there.
     """
+    return noted(work, "nightly", partial(_night, work, day, submit or partial(Done, work)))
+
+
+def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
     began = time.monotonic()
     main_day = day or work.today() - timedelta(days=1)
-    run_id = begin_run(work.catalogue, site=work.site, flow="nightly", began=work.clock())
-    try:
-        work.tally.stage = "recovering"
-        days = nights_days(work, day)
-        night = Night(work, days, _days_of_work(work, days, main_day, day), only=day)
-        night.recovery = recover(work, night.touched)
-        _fetch(work, night.legs(), submit or (lambda legs: Done(archive_batch(work, legs))))
-        work.tally.stage = "reconciling"
-        if not work.stop.is_set():
-            for one in sorted(night.touched):
-                reconcile(work, one)
-    except BaseException as error:
-        said = f"{type(error).__name__}: {error}"[:500]
-        with suppress(CatalogueError):  # it may be what ended the run
-            end_run(work.catalogue, run_id, ended=work.clock(), exit_code=1, summary=said)
-        raise
+    work.tally.stage = "recovering"
+    days = nights_days(work, day)
+    night = Night(work, days, _days_of_work(work, days, main_day, day), only=day)
+    night.recovery = recover(work, night.touched)
+    _fetch(work, night.legs(), submit)
+    work.tally.stage = "reconciling"
+    if not work.stop.is_set():
+        for one in sorted(night.touched):
+            reconcile(work, one)
     work.tally.stage = "done"
-    report = NightReport(
+    return NightReport(
         site=work.site,
         zone=work.zone.key,
         main_day=main_day,
         days=[report_day(work, one) for one in sorted(night.touched)],
         interrupted=work.stop.is_set(),
-        problems=night.discovery.problems,
+        problems=[*night.discovery.problems, *_wrong_path(work)],
         recovery=night.recovery,
         events=work.tally.events,
         bounds=Bounds.of(work, night.discovery, time.monotonic() - began),
     )
-    end_run(work.catalogue, run_id, ended=work.clock(), exit_code=report.exit_code, summary=report.summary)
-    return report
 
 
 def _days_of_work(work: Work, days: Sequence[date], main_day: date, day: date | None) -> set[date]:
@@ -141,6 +147,19 @@ def _days_of_work(work: Work, days: Sequence[date], main_day: date, day: date | 
     return {main_day, *listing, *still_open, *(leg.day for leg in left)}
 
 
+SUSPICIOUS = 20
+"""So many legs that are all answered with 404 are more likely a wrong address than late recordings."""
+
+
+def _wrong_path(work: Work) -> list[str]:
+    if work.tally.legs_stored or work.tally.legs_absent < SUSPICIOUS:
+        return []
+    return [
+        f"each of {work.tally.legs_absent} legs was answered with 404, none with audio: the path or parameters for "
+        f"audio may be other ones on this phone system; correct them in sites.{work.site}.contract"
+    ]
+
+
 def _is_open(work: Work, day: date) -> bool:
     """Whether a day still has legs or calls that no conclusion closes."""
     sums = queries.day_sums(work.catalogue, work.site, [day])
@@ -148,11 +167,14 @@ def _is_open(work: Work, day: date) -> bool:
 
 
 def _fetch(work: Work, legs: Iterator[Leg], submit: Submit) -> None:
-    """Cut the legs into batches, submit them as they fill up, and wait for all."""
+    """Cut the legs into batches, submit them as they fill up, and wait for all; then raise the first failure, if any.
+
+    A batch that fails keeps no other from being done, unless what it met ends the run: then ``work.stop`` is set.
+    """
     size = work.settings.archive.batch
     under_way: list[Future] = []
     batch: list[Leg] = []
-    failure: Exception | None = None
+    failures: list[Exception] = []
     try:
         for leg in legs:
             batch.append(leg)
@@ -162,7 +184,7 @@ def _fetch(work: Work, legs: Iterator[Leg], submit: Submit) -> None:
     except Interrupted:
         pass
     except Exception as error:  # those under way are recorded before it is raised
-        failure = error
+        failures.append(error)
     work.tally.stage = "fetching"
     if batch:
         under_way.append(submit(batch))
@@ -170,6 +192,6 @@ def _fetch(work: Work, legs: Iterator[Leg], submit: Submit) -> None:
         try:
             future.result()
         except Exception as error:
-            failure = failure or error
-    if failure is not None:
-        raise failure
+            failures.append(error)
+    if failures:
+        raise failures[0]

@@ -4,43 +4,47 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
-from noojee_ingest.catalogue.errors import CatalogueError
-from noojee_ingest.catalogue.runs import begin_run, end_run
+from noojee_ingest.noojee import Interrupted
 from noojee_ingest.pipeline.discover import Discovery, poll_call_records
+from noojee_ingest.pipeline.run import noted
 from noojee_ingest.pipeline.work import Work
 
 
 @dataclass(frozen=True)
 class PollReport:
-    """``polls``: lists that answered; ``events``: what was newly learnt; ``problems``: lists that did not answer."""
+    """``polls``: lists that answered; ``events``: what was newly learnt; ``problems``: lists that did not answer.
+
+    ``exit_code`` is that of the table in docs/operations.md, 130 of an interrupted poll.
+    """
 
     site: str
     polls: int
     events: int
     problems: list[str]
+    interrupted: bool
 
     @property
     def exit_code(self) -> int:
+        if self.interrupted:
+            return 130
         return 3 if self.problems else 0
 
     @property
     def summary(self) -> str:
-        said = f"{self.polls} call record lists polled, {self.events} events journalled"
+        word = "interrupted: " if self.interrupted else ""
+        said = f"{word}{self.polls} call record lists polled, {self.events} events journalled"
         return "; ".join([said, *self.problems])
 
 
 def run_poll(work: Work) -> PollReport:
-    """Ask every template's call record list and journal what is new. Raises as ``run_night``."""
-    run_id = begin_run(work.catalogue, site=work.site, flow="poll-call-records", began=work.clock())
+    """Ask every template's call record list and journal what is new. Stops and raises as ``run_night`` does."""
+    return noted(work, "poll-call-records", partial(_poll, work))
+
+
+def _poll(work: Work) -> PollReport:
     done = Discovery()
-    try:
+    with suppress(Interrupted):
         poll_call_records(work, done)
-    except BaseException as error:
-        said = f"{type(error).__name__}: {error}"[:500]
-        with suppress(CatalogueError):  # it may be what ended the run
-            end_run(work.catalogue, run_id, ended=work.clock(), exit_code=1, summary=said)
-        raise
-    report = PollReport(work.site, done.polls, work.tally.events, done.problems)
-    end_run(work.catalogue, run_id, ended=work.clock(), exit_code=report.exit_code, summary=report.summary)
-    return report
+    return PollReport(work.site, done.polls, work.tally.events, done.problems, interrupted=work.stop.is_set())

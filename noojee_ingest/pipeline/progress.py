@@ -18,6 +18,8 @@ class Tally:
     calls_asked: int = 0
     legs_found: int = 0
     legs_done: int = 0
+    legs_stored: int = 0
+    legs_absent: int = 0
     events: int = 0
     fetched_bytes: int = 0
     audio_requests: int = 0

@@ -21,12 +21,16 @@ def reconcile(work: Work, day: date) -> None:
 
 
 def _missing(work: Work, day: date) -> list[Event]:
-    """Recordings that were not there for longer than the lateness allowance."""
+    """Recordings that were still not there when a run asked after the lateness allowance.
+
+    A leg asked for before that is due at its end (``archive.due_again``): one due later was asked for since.
+    """
     now = work.clock()
     events: list[Event] = []
     for row in queries.pending_legs(work.catalogue, work.site, day):
         leg = queries.leg_of(row)
-        if row["cause"] != NOT_THERE or now - ended(leg) <= work.lateness():
+        over = ended(work, leg) + work.lateness()
+        if row["cause"] != NOT_THERE or now <= over or row["due"] is None or row["due"] <= over:
             continue
         hours = work.settings.nightly.lateness_hours
         events.append(
@@ -53,10 +57,10 @@ def _without_recording(work: Work, day: date) -> list[Event]:
     events: list[Event] = []
     for call in calls:
         cause = explanation(work, call)
-        over = call_end(call)
+        over = call_end(work, call)
         if not cause and call["unique_id"] and scopes[call["call_id"]] not in asked:
             continue  # still going on, or its question failed: the next run asks
-        if over is not None and over > now:
+        if over > now:
             continue
         judged = Judged.EXPLAINED if cause else Judged.UNEXPLAINED
         if (call["judged"], call["cause"]) == (judged.value, cause):

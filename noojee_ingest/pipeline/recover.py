@@ -15,7 +15,7 @@ from noojee_ingest.model import Audio, FindingKind
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.store import audio_prefix, stored_event
 from noojee_ingest.pipeline.work import Work
-from noojee_ingest.storage.errors import NotFound
+from noojee_ingest.storage.errors import Damaged, NotFound
 from noojee_ingest.storage.root import Stored
 
 
@@ -76,12 +76,12 @@ def _compare(work: Work, day: date, done: Recovery) -> list[Event]:
     legs = queries.legs_by_id(work.catalogue, {_leg_id_in(key) for key in unnamed})
     for key in unnamed:
         row = legs.get(_leg_id_in(key))
-        stored = work.store.archive.head(key)
-        audio = _audio_in(stored)
-        if row is None or audio is None or row["leg"] is None or row["day"] != day:
+        stored, why = _looked_at(work, key)
+        audio = _audio_in(stored) if stored is not None else None
+        if row is None or stored is None or audio is None or row["leg"] is None or row["day"] != day:
             if (key, FindingKind.ORPHAN_OBJECT) not in noted:
                 done.orphans += 1
-                events.append(_note(work, day, key, FindingKind.ORPHAN_OBJECT, "no known leg explains it"))
+                events.append(_note(work, day, key, FindingKind.ORPHAN_OBJECT, why or "no known leg explains it"))
             continue
         done.adopted += 1
         leg = replace(queries.leg_of(row), day=day)
@@ -105,6 +105,14 @@ def _adopted(events: Iterable[Event]) -> set[str]:
 
 def _leg_id_in(key: str) -> str:
     return key.rpartition("/")[2].partition("-")[0]
+
+
+def _looked_at(work: Work, key: str) -> tuple[Stored | None, str]:
+    """What the store recorded of an object, or why that cannot be told: it may be nobody's, or damaged."""
+    try:
+        return work.store.archive.head(key), ""
+    except Damaged as error:
+        return None, error.hint
 
 
 def _audio_in(stored: Stored) -> Audio | None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from noojee_ingest.catalogue import queries
-from noojee_ingest.model import State
-from noojee_ingest.pipeline.archive import NOT_THERE, ended
+from noojee_ingest.model import FindingKind, State
+from noojee_ingest.pipeline.archive import ended
 from noojee_ingest.pipeline.discover import Discovery
 from noojee_ingest.pipeline.recover import Recovery
 from noojee_ingest.pipeline.work import Work
@@ -112,7 +112,7 @@ def report_day(work: Work, day: date) -> DayReport:
         day=day,
         hours=dict(sorted(hours.items(), key=lambda item: (item[0] is None, item[0] or 0))),
         total=total,
-        overdue=sum(ended(queries.leg_of(row)) < late for row in pending if row["cause"] != NOT_THERE),
+        overdue=sum(ended(work, queries.leg_of(row)) < late for row in pending),
         findings=dict(sorted(findings.items())),
         explanations={cause: number for cause, number in sorted(explanations.items()) if number},
         gaps=gaps,
@@ -189,13 +189,24 @@ class NightReport:
 
     @property
     def exit_code(self) -> int:
+        """130 of an interrupted run; a verb that was sent SIGTERM ends with 143 instead."""
+        if self.interrupted:
+            return 130
+        if any(FindingKind.GONE_OBJECT in day.findings for day in self.days):
+            return 4
         return 3 if self.problems or any(day.has_gaps for day in self.days) else 0
 
     @property
     def summary(self) -> str:
         expected = sum(day.total.expected for day in self.days)
         archived = sum(day.total.states[State.ARCHIVED.value] for day in self.days)
-        word = "interrupted" if self.interrupted else ("complete", "finished with gaps")[self.exit_code == 3]
+        pending = sum(day.total.states[State.PENDING.value] for day in self.days)
+        word = {
+            0: f"complete but for {pending} pending" if pending else "complete",
+            3: "finished with gaps",
+            4: "finished, objects of the store are gone",
+            130: "interrupted",
+        }[self.exit_code]
         return f"{word}: {archived} of {expected} legs archived"
 
 

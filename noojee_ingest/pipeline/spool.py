@@ -85,7 +85,7 @@ class Spooled:
         if self.size > self._spool.largest:
             raise RecordingTooLarge(self._leg_id, self.size, self._spool.largest)
         if self.size > max(self.reserved, self._spool.memory_bytes):
-            self.reserve(max(len(chunk), self._spool.memory_bytes, self.size - self.reserved), wait=False)
+            self.reserve(self.size - self.reserved, wait=False)
         self._digest.update(chunk)
         try:
             self.file.write(chunk)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from typing import BinaryIO
 
@@ -111,5 +112,6 @@ def keep_evidence(work: Work, leg: Leg, spooled: Spooled) -> str:
     key = f"rejected/site={leg.site}/day={leg.day.isoformat()}/{leg.leg_id}-{spooled.sha256[:16]}.bin"
     metadata = {"leg-id": leg.leg_id, "whole-sha256": spooled.sha256, "whole-size": str(spooled.size)}
     sha256 = hashlib.sha256(head).hexdigest()
-    _created(work.store.evidence, key, io.BytesIO(head), sha256=sha256, metadata=metadata)
+    with suppress(AlreadyExists):  # the same answer, kept by an earlier run, perhaps more or less of it
+        _created(work.store.evidence, key, io.BytesIO(head), sha256=sha256, metadata=metadata)
     return key

@@ -16,8 +16,9 @@ from noojee_ingest import model, simulator
 from noojee_ingest.catalogue.budget import BudgetFile
 from noojee_ingest.catalogue.database import Catalogue, sqlite_path
 from noojee_ingest.noojee import Noojee, TurnKind, contract_from
-from noojee_ingest.pipeline.budget import SiteBudget
+from noojee_ingest.pipeline.budget import LOOK_SECONDS, SiteBudget
 from noojee_ingest.pipeline.errors import NoSuchSite
+from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.pipeline.progress import WATCHED, Tally
 from noojee_ingest.pipeline.spool import Spool
 from noojee_ingest.settings import Settings, Site
@@ -26,25 +27,29 @@ from noojee_ingest.storage.root import Store
 
 Clock = Callable[[], datetime]
 
+MOST_DENIALS = 3
+"""Legs in a row for which the key is not accepted: then it is the key, not one leg that it may not hear."""
+
 
 @dataclass
-class Outage:
-    """Counts requests in a row that nobody answered. Once it is on it stays on: the run ends."""
+class Streak:
+    """Counts legs in a row that met one kind of error. At ``limit`` it is not the legs' fault, and the run ends."""
 
     limit: int
     in_a_row: int = 0
-    last: str = ""
+    last: Exception | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answered(self) -> None:
+    def broken(self) -> None:
+        """Another leg fared better."""
         with self._lock:
             if not self.is_on:
                 self.in_a_row = 0
 
-    def unanswered(self, error: Exception) -> None:
+    def met(self, error: Exception) -> None:
         with self._lock:
             self.in_a_row += 1
-            self.last = str(error)
+            self.last = error
 
     @property
     def is_on(self) -> bool:
@@ -67,7 +72,8 @@ class Work:
     clock: Clock
     stop: threading.Event
     tally: Tally
-    outage: Outage
+    outage: Streak
+    denials: Streak
     actor: str
 
     @property
@@ -111,7 +117,7 @@ def open_work(
     site = of_site(settings, slug)
     with ExitStack() as stack:
         store = open_folder_store(settings.store.path)
-        catalogue = Catalogue.open(settings.catalogue.url)
+        catalogue = open_catalogue(settings)
         stack.callback(catalogue.close)
         url, key, clock = site.url, site.api_key.get_secret_value() if site.api_key else "", model.now_utc
         if site.simulator is not None:
@@ -150,7 +156,7 @@ def open_work(
             clock=clock,
         )
         stack.callback(client.close)
-        stack.enter_context(_aborted_when_stopped(client, stop))
+        stack.enter_context(_cut_short(client, stop))
         archive = settings.archive
         workers = ThreadPoolExecutor(archive.workers, thread_name_prefix="leg")
         stack.callback(workers.shutdown, cancel_futures=True)
@@ -172,29 +178,29 @@ def open_work(
             clock=clock,
             stop=stop,
             tally=WATCHED.get() or Tally(),
-            outage=Outage(limit=2 * archive.workers),
+            outage=Streak(limit=2 * archive.workers),
+            denials=Streak(limit=MOST_DENIALS),
             actor=actor,
         )
 
 
 @contextmanager
-def _aborted_when_stopped(client: Noojee, stop: threading.Event) -> Iterator[None]:
-    """Cut the requests under way once a stop is asked for: a silent phone system would hold them for a minute."""
+def _cut_short(client: Noojee, stop: threading.Event) -> Iterator[None]:
+    """Abort the requests under way once ``stop`` is set: a phone system that hangs must not hold up the end."""
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.2):
+        while not over.wait(LOOK_SECONDS):
             if stop.is_set():
-                client.abort()
-                return
+                client.abort()  # again and again: one may be connecting just now
 
-    watching = threading.Thread(target=watch, name="abort when stopped", daemon=True)
-    watching.start()
+    watcher = threading.Thread(target=watch, name="request aborter", daemon=True)
+    watcher.start()
     try:
         yield
     finally:
         over.set()
-        watching.join()
+        watcher.join()
 
 
 SIMULATED_KEY = "00000000-5130-11ec-9d3c-000000000000"

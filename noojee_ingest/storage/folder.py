@@ -28,6 +28,7 @@ from noojee_ingest.storage.errors import (
     Damaged,
     ForbiddenByPolicy,
     NotFound,
+    StoreReadOnly,
     StoreUnavailable,
     telling,
 )
@@ -44,16 +45,23 @@ _READING = "reading"
 _NO_OBJECT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
-def open_folder_store(path: Path) -> Store:
+def open_folder_store(path: Path, *, reading: bool = False) -> Store:
     """Open the store at ``path``, making the folder and its four roots where they are missing.
 
+    With ``reading`` nothing is made or written, so that an archive on a read-only mount can be read; a store that is
+    not there is StoreUnavailable, and writing is refused with StoreReadOnly.
     Raises StoreReadOnly, StoreFull or StoreUnavailable (not a folder; no hard links or locks on this file system).
     """
-    with _opening(path):
-        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    roots = {name: FolderRoot(name, path / name) for name in RootName}
-    with _opening(path):
-        _settle_folder(path)
+    if reading:
+        if not (path / RootName.ARCHIVE).is_dir():
+            raise StoreUnavailable("opening the store", str(path), "there is none: check [store] path and its mount")
+    else:
+        with _opening(path):
+            path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    roots = {name: FolderRoot(name, path / name, reading=reading) for name in RootName}
+    if not reading:
+        with _opening(path):
+            _settle_folder(path)
     return Store(
         archive=roots[RootName.ARCHIVE],
         evidence=roots[RootName.EVIDENCE],
@@ -69,16 +77,18 @@ class FolderRoot:
     Raises, when made, what ``open_folder_store`` raises.
     """
 
-    def __init__(self, name: RootName, path: Path) -> None:
+    def __init__(self, name: RootName, path: Path, *, reading: bool = False) -> None:
         self.name = name
+        self._reading = reading
         self._path = path
         self._staging = Staging(path)
         self._touched: set[Path] = set()  # folders whose entries may not be on disk yet
         self._touching = Lock()
         self._syncing = Lock()
-        with _opening(path):
-            path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-            self._staging.open()
+        if not reading:
+            with _opening(path):
+                path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+                self._staging.open()
 
     def create(
         self,
@@ -160,6 +170,8 @@ class FolderRoot:
         try:
             facts = self._look(key)
         except Damaged:  # or looked at while it changed, which cannot happen under the lock
+            if self._reading:
+                raise
             with self._locked(_READING, key):
                 facts = self._look(key)
         return self._stored(key, facts)
@@ -198,6 +210,8 @@ class FolderRoot:
                 raise
 
     def _check(self, act: Act, key: str, metadata: Mapping[str, str] | None = None) -> None:
+        if self._reading:
+            raise StoreReadOnly(act, self._told(key), "this store was opened for reading only")
         keys.check_key(act, self.name, key)
         policy.require(act, self.name, key)
         keys.check_metadata(act, self.name, key, metadata or {})

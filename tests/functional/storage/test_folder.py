@@ -596,3 +596,21 @@ def test_an_object_far_larger_than_the_memory_it_may_use_passes_through(tmp_path
 def test_the_four_roots_are_handed_out_by_name(tmp_path: Path) -> None:
     store: Store = open_folder_store(tmp_path)
     assert [root.name for root in (store.archive, store.evidence, store.lake, store.scratch)] == list(RootName)
+
+
+def test_a_store_opened_for_reading_is_read_and_not_touched(tmp_path: Path, put: Callable[..., Stored]) -> None:
+    stored = put(open_folder_store(tmp_path / "store").archive, "audio/x.wav", b"sound")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    archive = open_folder_store(tmp_path / "store", reading=True).archive
+    assert archive.head("audio/x.wav") == stored
+    with archive.open("audio/x.wav") as body:
+        assert body.read() == b"sound"
+    with pytest.raises(StoreReadOnly, match="for reading only"):
+        put(archive, "audio/y.wav", b"sound")
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="there is none"):
+        open_folder_store(tmp_path / "store", reading=True)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,40 @@
+"""Opening the catalogue as what it is: the index of a journal that is in the store."""
+
+from __future__ import annotations
+
+from noojee_ingest.catalogue import queries
+from noojee_ingest.catalogue.database import Catalogue, sqlite_path
+from noojee_ingest.catalogue.errors import CatalogueUnavailable
+from noojee_ingest.catalogue.runs import open_segments
+from noojee_ingest.journal import segment
+from noojee_ingest.settings import Settings
+from noojee_ingest.storage.folder import open_folder_store
+
+
+def open_catalogue(settings: Settings) -> Catalogue:
+    """The catalogue, made where neither it nor a journal is there yet; close it.
+
+    An empty one beside a journal was lost, and is refused: it would make a full archive look like none.
+    Raises CatalogueError, StorageError.
+    """
+    catalogue = Catalogue.open(settings.catalogue.url)
+    try:
+        if not any(queries.first_day_known(catalogue, slug) for slug in settings.sites):
+            _refuse_if_lost(catalogue, settings)
+    except BaseException:
+        catalogue.close()
+        raise
+    return catalogue
+
+
+def _refuse_if_lost(catalogue: Catalogue, settings: Settings) -> None:
+    first = next(segment.keys(open_folder_store(settings.store.path).archive), None)
+    if first is None or queries.segments_applied(catalogue, [first]):
+        return
+    if first in {row["key"] for row in open_segments(catalogue)}:
+        return  # the very first run died, and the next one applies it
+    raise CatalogueUnavailable(
+        f"opening the catalogue {sqlite_path(settings.catalogue.url)}",
+        "it knows nothing of the journal in the store",
+        "Run `noojee-ingest catalogue rebuild`: it makes it anew from the store.",
+    )

@@ -1,0 +1,112 @@
+"""docs/cli.md against what the verbs really print as JSON."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CLI = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+
+
+def documented(verb: str) -> dict[str, str]:
+    """Each member of a verb's JSON and its type, as its section has them."""
+    found = re.search(rf"^## {re.escape(verb)}\n(.*?)(?=^## |\Z)", CLI, re.DOTALL | re.MULTILINE)
+    assert found, verb
+    table = re.search(r"^\| JSON member \|.*\n\|[-|]+\n((?:\|.*\n?)+)", found[1], re.MULTILINE)
+    assert table, verb
+    return dict(re.findall(r"^\| `([^`]+)` \| (.+?) \|", table[1], re.MULTILINE))
+
+
+def members(value: Any, told: dict[str, str], at: str = "") -> Iterator[tuple[str, Any]]:
+    """The members of a document as ``a.b[].c`` with their values; where the page has ``.*``, any name is ``*``."""
+    if isinstance(value, dict) and told.get(at) != "object":
+        free = f"{at}.*" in told
+        for name, inner in value.items():
+            yield from members(inner, told, f"{at}.*" if free else f"{at}.{name}".removeprefix("."))
+    elif isinstance(value, list) and told.get(at) != "texts":
+        for inner in value:
+            yield from members(inner, told, f"{at}[]")
+    else:
+        yield at, value
+
+
+Compare = Callable[..., None]
+
+
+@pytest.fixture
+def compare(is_of: Callable[[Any, str], bool]) -> Compare:
+    """Compares documents with a verb's section: the same members, all of them in at least one, of the types told."""
+
+    def compared(verb: str, *documents: Any, unseen: frozenset[str] = frozenset()) -> None:
+        """``unseen``: members that these documents have no reason to hold."""
+        told = documented(verb)
+        seen: set[str] = set()
+        for document in documents:
+            for name, value in members(document, told):
+                assert name in told, f"{name} is not documented"
+                assert is_of(value, told[name]), f"{name} is not {told[name]}: {value!r}"
+                seen.add(name)
+        assert set(told) - seen == unseen, "documented, but not there"
+
+    return compared
+
+
+def legs_in(night: Any, state: str) -> list[Any]:
+    return night.json("search", "--state", state)["legs"]
+
+
+def test_the_json_of_nightly_is_as_documented(compare: Compare, night: Any) -> None:
+    compare("nightly", night.said, unseen=frozenset({"problems[]"}))
+
+
+def test_the_json_of_poll_is_as_documented(compare: Compare, night: Any) -> None:
+    compare("poll", night.flow("poll", code=0), unseen=frozenset({"problems[]"}))
+
+
+def test_the_json_of_status_is_as_documented(compare: Compare, night: Any) -> None:
+    compare("status", night.json("status", code=3))
+
+
+def test_the_json_of_search_is_as_documented(compare: Compare, night: Any) -> None:
+    compare("search", night.json("search", "--limit", "1"), night.json("search"), night.json("search", "--id", "none"))
+
+
+def test_the_json_of_show_is_as_documented(compare: Compare, night: Any) -> None:
+    unsound = [leg for leg in legs_in(night, "archived") if leg["seconds"] != leg["duration"]]
+    missing = legs_in(night, "missing")
+    compare("show", *(night.json("show", leg["leg_id"]) for leg in (*unsound, *missing)))
+
+
+def test_the_history_that_show_prints_is_made_of_lines_of_the_journal(night: Any) -> None:
+    lines = [
+        json.loads(line)
+        for path in night.store.glob("archive/journal/*/*/*.gz")
+        for line in gzip.decompress(path.read_bytes()).decode().splitlines()
+    ]
+    history = night.json("show", legs_in(night, "missing")[0]["leg_id"])["history"]
+    assert len(history) > 2
+    assert all(event in lines for event in history)
+
+
+def test_the_json_of_get_is_as_documented(compare: Compare, night: Any, tmp_path: Path) -> None:
+    leg = legs_in(night, "archived")[0]
+    said = night.json("get", leg["leg_id"], "--output", str(tmp_path))
+    compare("get", said)
+    assert [Path(file["path"]).stat().st_size for file in said["files"]] == [leg["content_size"]]
+
+
+def test_the_json_of_catalogue_rebuild_is_as_documented(compare: Compare, night: Any) -> None:
+    compare("catalogue rebuild", night.json("catalogue", "rebuild"))
+
+
+@pytest.mark.parametrize("verb", ["nightly", "poll", "status", "show", "get", "search", "catalogue rebuild"])
+def test_no_member_is_documented_twice(verb: str) -> None:
+    text = CLI[CLI.index(f"\n## {verb}\n") + 1 :].partition("\n## ")[0]
+    names = re.findall(r"^\| `([^`]+)` \| (?!-)", text.partition("| JSON member |")[2], re.MULTILINE)
+    assert len(names) == len(set(names))
