@@ -84,6 +84,31 @@ def first_hour_listed(catalogue: Catalogue, site: str, actor: str) -> date | Non
     return date.fromisoformat(scope[:10]) if scope else None
 
 
+def hours_listed(catalogue: Catalogue, site: str, since: date, until: date) -> dict[date, int]:
+    """How many different hours were listed of each day from ``since`` to before ``until``; a day without is absent."""
+    question = (
+        select(ANSWER.c.scope)
+        .where(ANSWER.c.site == site, ANSWER.c.view == View.BY_HOUR.value)
+        .where(ANSWER.c.scope >= since.isoformat(), ANSWER.c.scope < until.isoformat())
+        .distinct()
+    )
+    found: dict[date, int] = {}
+    for row in _rows(catalogue, "counting listed hours", question):
+        day = date.fromisoformat(row["scope"][:10])
+        found[day] = found.get(day, 0) + 1
+    return found
+
+
+def last_hour_listed(catalogue: Catalogue, site: str, before: date) -> date | None:
+    """The latest day before ``before`` of which an hour was listed."""
+    question = select(func.max(ANSWER.c.scope)).where(
+        ANSWER.c.site == site, ANSWER.c.view == View.BY_HOUR.value, ANSWER.c.scope < before.isoformat()
+    )
+    with catalogue.read("looking for the last listed hour") as connection:
+        scope = connection.execute(question).scalar_one()
+    return date.fromisoformat(scope[:10]) if scope else None
+
+
 def first_day_known(catalogue: Catalogue, site: str) -> date | None:
     """The earliest day of which any leg or call is known."""
     with catalogue.read("looking for the first day") as connection:
@@ -232,6 +257,12 @@ def day_sums(catalogue: Catalogue, site: str, days: Sequence[date] | None = None
     return _rows(catalogue, "reading the sums of days", question)
 
 
+def day_sums_since(catalogue: Catalogue, site: str, since: date) -> list[Row]:
+    """The sums of all days from ``since`` on, oldest first."""
+    question = select(DAY).where(DAY.c.site == site, DAY.c.day >= since).order_by(DAY.c.day)
+    return _rows(catalogue, "reading the sums of days", question)
+
+
 def hour_sums(catalogue: Catalogue, site: str, day: date) -> list[Row]:
     """One row for each hour (site time, ``None`` = unknown) and state of a day: legs, bytes, seconds."""
     question = (
@@ -270,6 +301,23 @@ def findings_of(catalogue: Catalogue, object_ids: Iterable[str]) -> list[Row]:
         .order_by(FINDING.c.object_id, FINDING.c.kind)
     )
     return _rows(catalogue, "reading findings", question)
+
+
+def gone_objects(catalogue: Catalogue, site: str, since: date) -> dict[date, int]:
+    """How many objects of each day from ``since`` on the journal names and the store was found to lack."""
+    question = (
+        select(FINDING.c.day, func.count().label("gone"))
+        .where(FINDING.c.site == site, FINDING.c.day >= since, FINDING.c.kind == FindingKind.GONE_OBJECT.value)
+        .group_by(FINDING.c.day)
+    )
+    return {row["day"]: row["gone"] for row in _rows(catalogue, "looking for gone objects", question)}
+
+
+def latest_segment(catalogue: Catalogue) -> str | None:
+    """The last key, in order, of the segments that were applied."""
+    with catalogue.read("looking for applied segments") as connection:
+        found: str | None = connection.execute(select(func.max(SEGMENT.c.key))).scalar_one()
+    return found
 
 
 def gaps_of_day(catalogue: Catalogue, site: str, day: date, most: int) -> list[Row]:

@@ -13,7 +13,9 @@ from noojee_ingest.catalogue.database import BUSY_SECONDS, Catalogue, sqlite_pat
 from noojee_ingest.catalogue.errors import CatalogueError, CatalogueLocked, CatalogueUnavailable
 from noojee_ingest.catalogue.in_use import InUse
 from noojee_ingest.catalogue.runs import living_runs
+from noojee_ingest.catalogue.tables import SegmentRow
 from noojee_ingest.journal import segment
+from noojee_ingest.journal.errors import SegmentsGone
 from noojee_ingest.journal.segment import Segment
 from noojee_ingest.storage.root import Root
 
@@ -27,8 +29,9 @@ def rebuild(root: Root, url: str, *, progress: Callable[[int], None] = lambda _:
 
     The old catalogue can be read until the last moment, whatever its state, and stays when anything fails.
     ``progress`` is called with the number of segments applied so far. Gives that number at the end.
-    Raises CatalogueLocked while a run or another program has the catalogue open, JournalError for a damaged segment,
-    StorageError, CatalogueError.
+    Raises CatalogueLocked while a run or another program has the catalogue open, JournalError for a damaged segment or
+    where the store lacks segments that the old catalogue knows (the wrong store, or not mounted), StorageError,
+    CatalogueError.
     """
     path = sqlite_path(url)
     beside = path.with_name(f"{path.name}.rebuilt")
@@ -39,6 +42,8 @@ def rebuild(root: Root, url: str, *, progress: Callable[[int], None] = lambda _:
             _remove(beside)
             try:
                 applied = _fold(root, beside, in_use, url, progress)
+                if gone := _known(path) - applied:
+                    raise SegmentsGone(len(gone), min(gone))
                 _flush(beside)
                 _settle(path)
                 os.replace(beside, path)
@@ -47,10 +52,10 @@ def rebuild(root: Root, url: str, *, progress: Callable[[int], None] = lambda _:
                 _remove(beside)
     except OSError as error:
         raise CatalogueUnavailable(REBUILDING, str(error), "Check that its disk has room and is writable.") from error
-    return applied
+    return len(applied)
 
 
-def _fold(root: Root, beside: Path, in_use: InUse, url: str, progress: Callable[[int], None]) -> int:
+def _fold(root: Root, beside: Path, in_use: InUse, url: str, progress: Callable[[int], None]) -> set[str]:
     """Everything that is in the journal once nobody can add to it; then the catalogue is held alone."""
     applied: set[str] = set()
 
@@ -66,7 +71,15 @@ def _fold(root: Root, beside: Path, in_use: InUse, url: str, progress: Callable[
         if not in_use.alone(seconds=BUSY_SECONDS):
             raise _locked(url)
         catch_up()
-    return len(applied)
+    return applied
+
+
+def _known(path: Path) -> set[str]:
+    """The segments that the old catalogue was made from, as far as it can be read."""
+    if path.exists():  # else connecting would make it
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as old:
+            return {key for (key,) in old.execute(f"SELECT key FROM {SegmentRow.__tablename__}")}  # noqa: S608
+    return set()
 
 
 def _batches(root: Root, keys: Iterable[str]) -> Iterator[list[Segment]]:

@@ -49,14 +49,14 @@ def _table(report: NightReport, day: DayReport) -> Table:
     for line in lines:
         if line is lines[-1]:
             table.add_section()
-        without = [line[f"calls_without_recording_{word}"] for word in ("explained", "unexplained", "unjudged")]
+        without = [line[f"calls_{word}"] for word in ("explained", "unexplained", "unjudged")]
         complete = line["complete"]
         table.add_row(
             str(line["hour"]),
             *(f"{line[name]:,}" for name in states),
             "" if complete is None else f"{complete} %",
             " / ".join(str(number) for number in without),
-            bytes_text(float(str(line["bytes"]))),
+            bytes_text(float(str(line["audio_bytes"]))),
             f"{line['audio_hours']:.2f}",
             style="bold" if line is lines[-1] else None,
         )
@@ -75,6 +75,8 @@ def _print_remarks(day: DayReport, console: Console) -> None:
     if day.findings:
         told = ", ".join(f"{number} {kind}" for kind, number in day.findings.items())
         console.print(f"Findings: {safe(told)}.")
+    if day.unlisted_hours:
+        console.print(f"[red]Not listed yet:[/] {day.unlisted_hours} hours of this day; what they hold is not known.")
     if day.overdue:
         console.print(f"[red]Overdue:[/] {day.overdue} pending for longer than the lateness allowance.")
     if day.total.states[State.DISCOVERED.value]:

@@ -10,7 +10,7 @@ import typer
 from noojee_ingest.cli.completeness import print_next, print_report
 from noojee_ingest.cli.flow_run import run_flow
 from noojee_ingest.cli.options import Config, Json, SiteName, console, one_site, print_json, read_day
-from noojee_ingest.pipeline.report import NightReport, rows
+from noojee_ingest.pipeline.report import GAP_STATES, NightReport, rows
 from noojee_ingest.settings import load
 
 Day = Annotated[
@@ -59,9 +59,11 @@ def as_document(report: NightReport) -> dict[str, Any]:
                 "day": day.day,
                 "rows": rows(day),
                 "overdue": day.overdue,
+                "unlisted_hours": day.unlisted_hours,
                 "findings": day.findings,
                 "explanations": day.explanations,
                 "gaps": [asdict(gap) for gap in day.gaps],
+                "gaps_left_out": sum(day.total.states[state.value] for state in GAP_STATES) - len(day.gaps),
             }
             for day in report.days
         ],

@@ -96,7 +96,7 @@ def _plain(value: Any) -> Any:
 
 def console() -> Console:
     """For tables: as wide as the terminal, and wide enough for every column where there is none."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def bytes_text(size: float) -> str:

@@ -54,12 +54,20 @@ def show(name: Name, site: SiteName = None, as_json: Json = False, config: Confi
 def _document(dossier: Dossier) -> dict[str, Any]:
     history = [json.loads(write_line(event)) for event in dossier.history]
     return {
-        "calls": dossier.calls,
-        "legs": dossier.legs,
-        "audio": dossier.audio,
+        "calls": _told(dossier.calls),
+        "legs": _told(dossier.legs),
+        "audio": _told(dossier.audio),
         "findings": dossier.findings,
         "history": history,
     }
+
+
+WORKINGS = {"open_facts", "record_link", "unique_link", "last_time", "last_event_id", "last_segment"}
+"""Columns that serve the catalogue and tell people nothing."""
+
+
+def _told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in WORKINGS} for row in rows]
 
 
 def _print(settings: Settings, dossier: Dossier) -> None:
@@ -106,7 +114,7 @@ def _print_known(facts: dict[str, Any]) -> None:
 def _legs(settings: Settings, dossier: Dossier) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("leg", "start", "seconds", "direction", "from", "to", "user", "tag", "state", "leg id"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "leg id")
     for leg in dossier.legs:
         table.add_row(
             *(

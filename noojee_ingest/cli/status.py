@@ -28,18 +28,19 @@ def status(site: SiteName = None, days: Days = 30, as_json: Json = False, config
     settings = load(config)
     slugs = [one_site(settings, site)] if site is not None else sorted(settings.sites)
     with closing(open_catalogue(settings)) as catalogue:
-        found = [status_of(catalogue, slug, days=days) for slug in slugs]
+        found = [status_of(catalogue, slug, settings.sites[slug], days=days) for slug in slugs]
+    code = max(one.exit_code for one in found)
     if as_json:
-        print_json({"sites": [_document(one) for one in found]})
+        print_json({"exit_code": code, "sites": [_document(one) for one in found]})
     else:
         for one in found:
             _print(settings, one)
-    raise typer.Exit(max(one.exit_code for one in found))
+    raise typer.Exit(code)
 
 
 def _document(one: SiteStatus) -> dict[str, object]:
     days = [{**asdict(day), "complete": day.complete, "gaps": day.gaps} for day in one.days]
-    return {"site": one.site, "exit_code": one.exit_code, "days": days, "runs": [asdict(run) for run in one.runs]}
+    return {**asdict(one), "exit_code": one.exit_code, "days": days}
 
 
 def _print(settings: Settings, one: SiteStatus) -> None:
@@ -52,6 +53,7 @@ def _print(settings: Settings, one: SiteStatus) -> None:
     shown = [name for name in COLUMNS if any(day.states[name] for day in one.days)]
     table.add_column("day")
     for name in (
+        "hours\nlisted",
         "expected",
         *shown,
         "complete",
@@ -63,15 +65,18 @@ def _print(settings: Settings, one: SiteStatus) -> None:
     for day in one.days:
         table.add_row(
             f"{day.day:%a %Y-%m-%d}",
+            "" if day.unlisted_hours is None else f"{24 - day.unlisted_hours} of 24",
             f"{day.expected:,}",
             *(f"{day.states[name]:,}" for name in shown),
             "" if day.complete is None else f"{day.complete} %",
             f"{day.calls_explained} / {day.calls_unexplained} / {day.calls_unjudged}",
             f"{day.findings:,}",
             f"{bytes_text(day.audio_bytes)}, {day.audio_hours:.2f} h",
-            style="red" if day.gaps else None,
+            style="red" if day.gaps or day.gone else None,
         )
     out.print(table)
+    if gone := sum(day.gone for day in one.days):
+        out.print(f"[red]Damage:[/] {gone} archived objects are in the store no more; restore them from a copy.")
     for run in one.runs:
-        end = f"exit code {run.exit_code}" if run.word == "ended" else run.word
+        end = f"exit code {run.exit_code}" if run.condition == "ended" else run.condition
         out.print(f"{run.flow} of {site_time(run.began, zone)}: {end}. {safe(run.summary)}")

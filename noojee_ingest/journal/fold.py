@@ -144,13 +144,14 @@ class Standing:
 def state(facts: LegFacts) -> Standing:
     """The state of a leg, from its facts alone.
 
-    What any fact of the leg supersedes is out of force. Of the decisions in force the earliest counts (two that differ
-    are a finding). Then: quarantined by decision; archived if audio is stored; excused or missing by decision; else
-    what the conclusions say (``CONCLUSIONS``); else discovered.
+    What any fact of the leg supersedes is out of force. Of the decisions in force a quarantine counts, for it keeps
+    audio from being heard; else the earliest (two that differ are a finding). Then: quarantined by decision; archived
+    if audio is stored; excused or missing by decision; what the conclusions say (``CONCLUSIONS``); discovered.
     """
     answered = frozenset(superseded for event in facts.events() for superseded in event.supersedes)
     stored = tuple(_in_force(facts.stored, answered))
     decisions = [event for event in _in_force(facts.appraised, answered) if event.verdict in STANDING]
+    decisions.sort(key=lambda event: event.verdict is not Verdict.QUARANTINE)
     conclusions = _in_force(facts.not_stored, answered)
     conclusions.sort(key=lambda event: RANK[event.outcome])
     verdicts = sorted({event.verdict.value for event in decisions})

@@ -85,6 +85,16 @@ def hours_due(work: Work, days: Sequence[date]) -> list[tuple[date, int]]:
     return due
 
 
+def unlisted_hours(work: Work, day: date) -> int:
+    """Hours of a day that are over and that nobody has listed yet."""
+    if not work.of_site.by_hour:
+        return 0
+    settle = timedelta(minutes=work.settings.nightly.settle_minutes)
+    over = [hour for hour in range(24) if hour_end(work, day, hour) + settle <= work.clock()]
+    listed = queries.hours_listed(work.catalogue, work.site, day, day + timedelta(days=1)).get(day, 0)
+    return max(0, len(over) - listed)
+
+
 def list_hours(work: Work, hours: Iterable[tuple[date, int]], done: Discovery) -> Iterator[list[Leg]]:
     """Ask the by-hour list about each hour and give the legs that are new, an hour at a time.
 

@@ -7,7 +7,9 @@ from noojee_ingest.catalogue.database import Catalogue, sqlite_path
 from noojee_ingest.catalogue.errors import CatalogueUnavailable
 from noojee_ingest.catalogue.runs import open_segments
 from noojee_ingest.journal import segment
+from noojee_ingest.journal.errors import SegmentsGone
 from noojee_ingest.settings import Settings
+from noojee_ingest.storage.errors import NotFound
 from noojee_ingest.storage.folder import open_folder_store
 
 
@@ -28,7 +30,9 @@ def open_catalogue(settings: Settings) -> Catalogue:
 
 
 def _refuse_if_lost(catalogue: Catalogue, settings: Settings) -> None:
-    first = next(segment.keys(open_folder_store(settings.store.path).archive), None)
+    if not settings.store.path.exists():
+        return
+    first = next(segment.keys(open_folder_store(settings.store.path, reading=True).archive), None)
     if first is None or queries.segments_applied(catalogue, [first]):
         return
     if first in {row["key"] for row in open_segments(catalogue)}:
@@ -38,3 +42,17 @@ def _refuse_if_lost(catalogue: Catalogue, settings: Settings) -> None:
         "it knows nothing of the journal in the store",
         "Run `noojee-ingest catalogue rebuild`: it makes it anew from the store.",
     )
+
+
+def refuse_other_store(catalogue: Catalogue, settings: Settings) -> None:
+    """Raise before anything is written, where the store is not the one that the catalogue is the index of.
+
+    A mount that failed looks like an empty store. Raises SegmentsGone, StoreUnavailable.
+    """
+    known = queries.latest_segment(catalogue)
+    if known is None:
+        return
+    try:
+        open_folder_store(settings.store.path, reading=True).archive.head(known)
+    except NotFound as error:
+        raise SegmentsGone(1, known) from error

@@ -132,7 +132,7 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
         main_day=main_day,
         days=[report_day(work, one) for one in sorted(night.touched)],
         interrupted=work.stop.is_set(),
-        problems=[*night.discovery.problems, *_wrong_path(work)],
+        problems=[*_skipped(work, days), *night.discovery.problems, *_wrong_path(work)],
         recovery=night.recovery,
         events=work.tally.events,
         bounds=Bounds.of(work, night.discovery, time.monotonic() - began),
@@ -157,6 +157,18 @@ def _wrong_path(work: Work) -> list[str]:
     return [
         f"each of {work.tally.legs_absent} legs was answered with 404, none with audio: the path or parameters for "
         f"audio may be other ones on this phone system; correct them in sites.{work.site}.contract"
+    ]
+
+
+def _skipped(work: Work, days: Sequence[date]) -> list[str]:
+    """Days between the last one listed and those that this night looks back to: nobody will list them unasked."""
+    last = queries.last_hour_listed(work.catalogue, work.site, days[0]) if work.of_site.by_hour else None
+    first, until = (last or days[0]) + timedelta(days=1), days[0] - timedelta(days=1)
+    if last is None or first > until or len(days) == 1:
+        return []
+    return [
+        f"{first} to {until} were never listed and are older than nightly.catch_up_days: "
+        f"run `noojee-ingest nightly --day {first}`, and so on"
     ]
 
 

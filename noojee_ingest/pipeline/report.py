@@ -10,7 +10,7 @@ from datetime import date
 from noojee_ingest.catalogue import queries
 from noojee_ingest.model import FindingKind, State
 from noojee_ingest.pipeline.archive import ended
-from noojee_ingest.pipeline.discover import Discovery
+from noojee_ingest.pipeline.discover import Discovery, unlisted_hours
 from noojee_ingest.pipeline.recover import Recovery
 from noojee_ingest.pipeline.work import Work
 
@@ -63,13 +63,14 @@ class DayReport:
     hours: dict[int | None, Line]
     total: Line
     overdue: int
+    unlisted_hours: int
     findings: dict[str, int]
     explanations: dict[str, int]
     gaps: list[Gap]
 
     @property
     def has_gaps(self) -> bool:
-        return bool(self.total.gaps or self.overdue or self.total.states[State.DISCOVERED.value])
+        return bool(self.total.gaps or self.overdue or self.unlisted_hours or self.total.states[State.DISCOVERED.value])
 
 
 MOST_GAPS = 50
@@ -113,6 +114,7 @@ def report_day(work: Work, day: date) -> DayReport:
         hours=dict(sorted(hours.items(), key=lambda item: (item[0] is None, item[0] or 0))),
         total=total,
         overdue=sum(ended(work, queries.leg_of(row)) < late for row in pending),
+        unlisted_hours=unlisted_hours(work, day) if day < work.today() else 0,
         findings=dict(sorted(findings.items())),
         explanations={cause: number for cause, number in sorted(explanations.items()) if number},
         gaps=gaps,
@@ -226,10 +228,10 @@ def _row(name: str, line: Line) -> dict[str, object]:
         "hour": name,
         "expected": line.expected,
         **{state.value: line.states[state.value] for state in State},
-        "calls_without_recording_explained": line.calls_explained,
-        "calls_without_recording_unexplained": line.calls_unexplained,
-        "calls_without_recording_unjudged": line.calls_unjudged,
-        "bytes": line.audio_bytes,
+        "calls_explained": line.calls_explained,
+        "calls_unexplained": line.calls_unexplained,
+        "calls_unjudged": line.calls_unjudged,
+        "audio_bytes": line.audio_bytes,
         "audio_hours": round(line.audio_seconds / 3600, 2),
         "complete": None if complete is None else floor_percent(complete),
     }

@@ -75,7 +75,19 @@ def _history(catalogue: Catalogue, archive: Root, leg_ids: list[str], call_ids: 
     return sorted(events, key=lambda event: (event.time, event.event_id))
 
 
-ENVELOPE = {"event_id", "time", "actor", "supersedes", "site", "day", "raw", "digest", "findings"}
+ENVELOPE = {
+    "event_id",
+    "time",
+    "actor",
+    "supersedes",
+    "site",
+    "day",
+    "raw",
+    "digest",
+    "findings",
+    "record_link",
+    "unique_link",
+}
 
 
 def told(event: Event, zone: ZoneInfo) -> str:

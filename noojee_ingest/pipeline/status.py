@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.runs import is_alive, last_runs
-from noojee_ingest.model import State
+from noojee_ingest.model import State, site_day
+from noojee_ingest.pipeline.night import NIGHTLY
 from noojee_ingest.pipeline.report import GAP_STATES, floor_percent
+from noojee_ingest.pipeline.work import present
+from noojee_ingest.settings import Site
 
 
 @dataclass(frozen=True)
 class DayStatus:
-    """A day's sums. ``complete`` is a percentage rounded down, ``None`` where nothing was due."""
+    """A day's sums. ``unlisted_hours``: never listed (``None`` while the day lasts). ``gone``: the store lacks them."""
 
     day: date
     expected: int
     states: dict[str, int]
+    unlisted_hours: int | None
     calls_explained: int
     calls_unexplained: int
     calls_unjudged: int
     findings: int
+    gone: int
     audio_bytes: int
     audio_hours: float
 
     @property
     def complete(self) -> float | None:
+        """A percentage, rounded down; ``None`` where nothing was due."""
         due = self.expected - self.states[State.EXCUSED.value] + self.calls_unexplained
         return floor_percent(self.states[State.ARCHIVED.value] / due) if due else None
 
     @property
     def gaps(self) -> int:
-        return sum(self.states[state.value] for state in GAP_STATES) + self.calls_unexplained
+        """Legs that are not archived and not awaited, calls that nothing explains, hours that nobody listed."""
+        legs = sum(self.states[state.value] for state in (*GAP_STATES, State.DISCOVERED))
+        return legs + self.calls_unexplained + (self.unlisted_hours or 0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class RunStatus:
     flow: str
     began: datetime
     ended: datetime | None
-    word: str
+    condition: str
     exit_code: int | None
     summary: str
 
@@ -51,36 +59,64 @@ class RunStatus:
 @dataclass(frozen=True)
 class SiteStatus:
     site: str
+    zone: str
     days: list[DayStatus]
     runs: list[RunStatus]
 
     @property
     def exit_code(self) -> int:
-        """3 when any of the days shown has gaps: a green Tuesday never hides a red Monday."""
+        """4 when an object is gone, 3 when any of the days shown has gaps: a green day never hides a red one."""
+        if any(day.gone for day in self.days):
+            return 4
         return 3 if any(day.gaps for day in self.days) else 0
 
 
-def status(catalogue: Catalogue, site: str, *, days: int = 30) -> SiteStatus:
-    """The latest ``days`` days of which anything is known, oldest first, and the latest runs, latest first."""
-    known = queries.day_sums(catalogue, site)[-days:]
-    return SiteStatus(site, [_day(row) for row in known], [_run(row) for row in last_runs(catalogue, site)])
+def status(catalogue: Catalogue, slug: str, site: Site, *, days: int = 30) -> SiteStatus:
+    """Each of the latest ``days`` days up to yesterday and what is known of later ones, and the latest runs.
+
+    Days are counted from the first that a nightly listed, without leaving any out: a night that did not run shows.
+    """
+    runs = [_run(row) for row in last_runs(catalogue, slug)]
+    first = queries.first_day_known(catalogue, slug)
+    if site.by_hour:
+        first = queries.first_hour_listed(catalogue, slug, NIGHTLY) or first
+    if first is None:
+        return SiteStatus(slug, site.zone.key, [], runs)
+    today = site_day(present(site), site.zone)
+    first = max(first, today - timedelta(days=days))
+    sums = {row["day"]: row for row in queries.day_sums_since(catalogue, slug, first)}
+    listed = queries.hours_listed(catalogue, slug, first, today)
+    gone = queries.gone_objects(catalogue, slug, first)
+    ended = {first + timedelta(days=number) for number in range((today - first).days)}
+    shown = [
+        _day(
+            day,
+            sums.get(day, {}),
+            unlisted=24 - listed.get(day, 0) if site.by_hour and day in ended else None,
+            gone=gone.get(day, 0),
+        )
+        for day in sorted(ended | sums.keys())
+    ]
+    return SiteStatus(slug, site.zone.key, shown, runs)
 
 
-def _day(row: queries.Row) -> DayStatus:
-    states = {state.value: row[state.value] for state in State}
+def _day(day: date, row: queries.Row, *, unlisted: int | None, gone: int) -> DayStatus:
+    states = {state.value: row.get(state.value, 0) for state in State}
     return DayStatus(
-        day=row["day"],
+        day=day,
         expected=sum(states.values()),
         states=states,
-        calls_explained=row["calls_explained"],
-        calls_unexplained=row["calls_unexplained"],
-        calls_unjudged=row["calls_unjudged"],
-        findings=row["findings"],
-        audio_bytes=row["audio_bytes"],
-        audio_hours=round(row["audio_ms"] / 3_600_000, 2),
+        unlisted_hours=unlisted,
+        calls_explained=row.get("calls_explained", 0),
+        calls_unexplained=row.get("calls_unexplained", 0),
+        calls_unjudged=row.get("calls_unjudged", 0),
+        findings=row.get("findings", 0),
+        gone=gone,
+        audio_bytes=row.get("audio_bytes", 0),
+        audio_hours=round(row.get("audio_ms", 0) / 3_600_000, 2),
     )
 
 
 def _run(row: queries.Row) -> RunStatus:
-    word = "ended" if row["ended"] is not None else ("running" if is_alive(row) else "died")
-    return RunStatus(row["flow"], row["began"], row["ended"], word, row["exit_code"], row["summary"])
+    condition = "ended" if row["ended"] is not None else ("running" if is_alive(row) else "died")
+    return RunStatus(row["flow"], row["began"], row["ended"], condition, row["exit_code"], row["summary"])

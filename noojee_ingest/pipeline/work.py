@@ -18,7 +18,7 @@ from noojee_ingest.catalogue.database import Catalogue, sqlite_path
 from noojee_ingest.noojee import Noojee, TurnKind, contract_from
 from noojee_ingest.pipeline.budget import LOOK_SECONDS, SiteBudget
 from noojee_ingest.pipeline.errors import NoSuchSite
-from noojee_ingest.pipeline.index import open_catalogue
+from noojee_ingest.pipeline.index import open_catalogue, refuse_other_store
 from noojee_ingest.pipeline.progress import WATCHED, Tally
 from noojee_ingest.pipeline.spool import Spool
 from noojee_ingest.settings import Settings, Site
@@ -94,6 +94,11 @@ def of_site(settings: Settings, slug: str) -> Site:
     return settings.sites[slug]
 
 
+def present(site: Site) -> datetime:
+    """The site's present instant while no run is going on: that of a simulated one is where its clock starts."""
+    return site.simulator.now if site.simulator is not None else model.now_utc()
+
+
 def clock_from(start: datetime) -> Clock:
     """A clock that shows ``start`` (aware) now and goes on from there."""
     began, start = time.monotonic(), start.astimezone(UTC)
@@ -116,9 +121,10 @@ def open_work(
     """
     site = of_site(settings, slug)
     with ExitStack() as stack:
-        store = open_folder_store(settings.store.path)
         catalogue = open_catalogue(settings)
         stack.callback(catalogue.close)
+        refuse_other_store(catalogue, settings)
+        store = open_folder_store(settings.store.path)
         url, key, clock = site.url, site.api_key.get_secret_value() if site.api_key else "", model.now_utc
         if site.simulator is not None:
             scenario = simulator.Scenario(

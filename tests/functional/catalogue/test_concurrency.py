@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import random
 import signal
@@ -26,7 +25,7 @@ from noojee_ingest.storage.errors import NotFound
 from noojee_ingest.storage.folder import open_folder_store
 from noojee_ingest.storage.root import Root
 from tests.functional.catalogue.recount import contents, recounted, rows
-from tests.unit.journal.story import DAY, SITE, everything, leg_seen
+from tests.unit.journal.story import everything, leg_seen
 
 Opened = Callable[..., Catalogue]
 
@@ -141,21 +140,17 @@ def recovered(catalogue: Catalogue, root: Root) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "announced", "before", "after"),
-    [
-        ("announced", 1, 0, 0),
-        ("put", 1, 0, 1),
-        ("applying", 1, 0, 1),
-        ("applied", 0, 1, 1),
-    ],
+    ("where", "left"), [("announced", (1, 0, 0)), ("put", (1, 0, 1)), ("applying", (1, 0, 1)), ("applied", (0, 1, 1))]
 )
 def test_a_segment_that_was_put_is_applied_later_wherever_its_writer_was_killed(
-    tmp_path: Path, opened: Opened, where: str, announced: int, before: int, after: int
+    tmp_path: Path, opened: Opened, where: str, left: tuple[int, int, int]
 ) -> None:
-    done = subprocess.run([sys.executable, "-c", RECORD, str(tmp_path), where], cwd=os.getcwd(), check=False)
+    """``left``: how many segments are announced, were applied before the recovery, and are applied after it."""
+    announced, before, after = left
+    done = subprocess.run([sys.executable, "-c", RECORD, str(tmp_path), where], check=False)
     assert done.returncode == -signal.SIGKILL
     catalogue, root = opened(), open_folder_store(tmp_path / "store").archive
-    keys = list(segment.keys(root, segment.day_prefix(SITE, DAY)))
+    keys = list(segment.keys(root))
     assert len(open_segments(catalogue)) == announced
     assert len(segments_applied(catalogue, keys)) == before
     recovered(catalogue, root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import signal
@@ -84,11 +85,10 @@ def test_what_was_put_and_not_applied_is_in_it_and_what_is_volatile_is_not(
     url: str, opened: Opened, archive: Root
 ) -> None:
     catalogue = opened()
-    run_id = begin_run(catalogue, site="acme", flow="nightly", began=at(0))
+    begin_run(catalogue, site="acme", flow="nightly", began=at(0))
     (late,) = segment.segments("acme", [leg_seen(1)], at(0))
     open_segment(catalogue, late.key)
     put(archive, late)
-    assert run_id
     catalogue.close()
     assert rebuild(archive, url) == 1
     again = opened()
@@ -135,22 +135,22 @@ def spoil(root: Root, tmp_path: Path, text: bytes) -> str:
     return key
 
 
+NEWER = gzip.compress(write_line(leg_seen(1)).replace('"v":1', '"v":2').encode() + b"\n")
+
+
 @pytest.mark.parametrize(
-    ("spoilt", "error"), [(b"", DamagedSegment), (b"\x1f\x8b cut", DamagedSegment), (None, UnknownVersion)]
+    ("spoilt", "error"), [(b"", DamagedSegment), (b"\x1f\x8b cut", DamagedSegment), (NEWER, UnknownVersion)]
 )
 def test_the_old_catalogue_stays_when_a_segment_cannot_be_read(
-    tmp_path: Path, url: str, opened: Opened, archive: Root, spoilt: bytes | None, error: type[Exception]
+    tmp_path: Path, opened: Opened, archive: Root, spoilt: bytes, error: type[Exception]
 ) -> None:
-    import gzip
-
     catalogue = opened()
     archived(archive, catalogue)
     before = contents(catalogue)
     catalogue.close()
-    newer = write_line(leg_seen(1)).replace('"v":1', '"v":2') + "\n"
-    key = spoil(archive, tmp_path, gzip.compress(newer.encode()) if spoilt is None else spoilt)
+    key = spoil(archive, tmp_path, spoilt)
     with pytest.raises(error, match=key):
-        rebuild(archive, url)
+        rebuild(archive, f"sqlite:///{tmp_path}/catalogue.db")
     assert contents(opened()) == before
     assert not any("rebuilt" in name for name in files(tmp_path))
 
@@ -194,7 +194,9 @@ def test_a_disk_that_is_full_leaves_the_old_catalogue(
     archived(archive, catalogue)
     before = contents(catalogue)
     catalogue.close()
-    monkeypatch.setattr("noojee_ingest.catalogue.database.QUICK", ("max_page_count=70",))
+    for one in segment.segments("acme", [leg_seen(number, raw="x" * 2_000) for number in range(400)], at(0)):
+        put(archive, one)
+    monkeypatch.setattr("noojee_ingest.catalogue.database.QUICK", ("max_page_count=120",))
     with pytest.raises(CatalogueUnavailable, match="database or disk is full"):
         rebuild(archive, url)
     assert contents(opened()) == before
@@ -219,9 +221,13 @@ rebuild.rebuild(root, sys.argv[2], progress=lambda number: number == 5 and os.ki
     done = subprocess.run([sys.executable, "-c", killed, str(tmp_path), url], check=False)
     assert done.returncode == -signal.SIGKILL
     assert "catalogue.db.rebuilt" in files(tmp_path)
-    assert contents(opened("catalogue")) == before
-    for one in [opened("catalogue")]:
-        one.close()
+    catalogue = opened()
+    assert contents(catalogue) == before
+    catalogue.close()
+    rebuild(archive, url)
+    assert contents(opened()) == before
+    assert files(tmp_path) >= {"catalogue.db", "catalogue.db.lock"}
+    assert "catalogue.db.rebuilt" not in files(tmp_path)
 
 
 # -- others at work
@@ -323,22 +329,22 @@ def test_what_a_run_records_while_it_goes_on_is_in_it(
     assert leg_seen(99).leg_id in {row["leg_id"] for row in rows(opened(), LegRow)}
 
 
-def test_the_old_catalogue_can_be_read_while_it_goes_on_and_nobody_has_it_open_at_the_end(
+def test_the_old_catalogue_can_be_read_while_it_goes_on_but_nobody_may_have_it_open_at_the_end(
     monkeypatch: pytest.MonkeyPatch, url: str, opened: Opened, archive: Root
 ) -> None:
-    archived(archive, opened())
-    opened().close()
-    seen: list[int] = []
+    catalogue = opened()
+    archived(archive, catalogue)
+    before = contents(catalogue)
+    catalogue.close()
     monkeypatch.setattr(module, "BUSY_SECONDS", 0.2)
-    with pytest.raises(CatalogueLocked, match="in use by"):
-        rebuild(archive, url)
-    for _ in range(1):
-        pass
-    del seen
+    readers: list[Catalogue] = []
+    with pytest.raises(CatalogueLocked, match="in use by another program"):
+        rebuild(archive, url, progress=lambda _: readers.append(opened()))
+    assert contents(readers[0]) == before
 
 
 def test_who_opens_it_during_the_last_step_waits_and_finds_the_new_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, opened: Opened, archive: Root
+    monkeypatch: pytest.MonkeyPatch, url: str, opened: Opened, archive: Root
 ) -> None:
     write_story(archive)
     found: list[int] = []
@@ -361,7 +367,6 @@ def test_who_opens_it_during_the_last_step_waits_and_finds_the_new_one(
     reader.join()
     assert found == [len(rows(opened(), LegRow))]
     assert found[0] > 0
-    assert tmp_path
 
 
 # -- whatever is in its place

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,6 +86,12 @@ def truth(archived: tuple[Path, simulator.Truth]) -> simulator.Truth:
 
 
 @pytest.fixture
+def hostile(truth: simulator.Truth) -> tuple[str, str]:
+    """The call record id of the call with a hostile tag, and the tag."""
+    return hostile_call(truth), HOSTILE
+
+
+@pytest.fixture
 def folder(archived: tuple[Path, simulator.Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the archived night, as current folder."""
     copy = shutil.copytree(archived[0], tmp_path / "site")
@@ -96,7 +102,7 @@ def folder(archived: tuple[Path, simulator.Truth], tmp_path: Path, monkeypatch: 
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
+def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Calls the program's entry point with arguments, in this process."""
 
     def call(*arguments: str) -> Said:
@@ -107,4 +113,4 @@ def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         code = ended.value.code
         return Said(code if isinstance(code, int) else int(code is not None), said.out, said.err)
 
-    yield call
+    return call

@@ -76,9 +76,9 @@ class TestStatus:
 class TestSearch:
     def test_all_legs_come_in_order_of_their_start(self, program: Program, truth: Truth) -> None:
         legs = legs_of(program("search", "--json", "--limit", "1000"))
-        assert sorted(keys_of(legs)) == sorted(leg.key for leg in truth.ended() if leg.day <= DAY.date()) + sorted(
-            leg.key for leg in truth.ended() if leg.day > DAY.date() and leg.key in keys_of(legs)
-        )
+        of_day, ended = ({leg.key for leg in truth.ended(day)} for day in (DAY.date(), None))
+        assert of_day <= set(keys_of(legs)) <= ended
+        assert len(set(keys_of(legs))) == len(legs)
         order = [(leg["start"], leg["leg_id"]) for leg in legs]
         assert order == sorted(order)
 
@@ -150,15 +150,15 @@ class TestSearch:
         said = program("search", "--json", "--id", "nobody")
         assert (said.code, said.document) == (0, {"legs": [], "next": None})
 
-    def test_what_came_over_the_wire_is_shown_without_doing_anything(self, program: Program, truth: Truth) -> None:
-        from .conftest import HOSTILE, hostile_call  # noqa: PLC0415
-
-        name = hostile_call(truth)
+    def test_what_came_over_the_wire_is_shown_without_doing_anything(
+        self, program: Program, hostile: tuple[str, str]
+    ) -> None:
+        name, text = hostile
         for said in (program("show", name), program("search", "--id", name)):
             assert "\x1b" not in said.out
             assert "\x07" not in said.out
         assert "[red]" in program("show", name).out
-        assert legs_of(program("search", "--json", "--id", name))[0]["tag"] == HOSTILE
+        assert legs_of(program("search", "--json", "--id", name))[0]["tag"] == text
 
 
 class TestShow:

@@ -181,9 +181,14 @@ def test_audio_wins_over_everything_but_a_quarantine() -> None:
 
 @pytest.mark.parametrize("earlier", [Verdict.EXCUSE, Verdict.MISSING, Verdict.QUARANTINE])
 @pytest.mark.parametrize("later", [Verdict.EXCUSE, Verdict.MISSING, Verdict.QUARANTINE])
-def test_of_two_decisions_in_force_the_earlier_wins_and_a_finding_says_so(earlier: Verdict, later: Verdict) -> None:
+def test_of_two_decisions_in_force_a_quarantine_wins_else_the_earlier_and_a_finding_says_so(
+    earlier: Verdict, later: Verdict
+) -> None:
     events = [leg_seen(1), leg_appraised(1, later, time=at(92)), leg_appraised(1, earlier, time=at(91))]
-    assert now(*events).state is now(leg_seen(1), leg_appraised(1, earlier)).state
+    wins = later if later is Verdict.QUARANTINE else earlier
+    assert now(*events).state is now(leg_seen(1), leg_appraised(1, wins)).state
+    if wins is Verdict.QUARANTINE:
+        assert now(*events, stored(1)).state is State.QUARANTINED
     differ = earlier is not later
     assert (FindingKind.DECISION_CONFLICT in found(*events)) is differ
     if differ:
