@@ -12,7 +12,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, false, func, or_, select
+from sqlalchemy import Select, Table, and_, func, or_, select
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.rows import among
@@ -389,13 +389,16 @@ Place = tuple[datetime | None, str]
 def search(catalogue: Catalogue, wanted: Search, *, most: int, after: Place | None = None) -> list[Row]:
     """At most ``most`` legs in order of start and id, from behind ``after``: the place of the last of the page before.
 
-    Legs without a readable start are found by their ids only.
+    Legs without a readable start come last, and not where a time is asked for.
     """
     sites = _sites(catalogue, wanted.site)
     if wanted.ids:
         legs = (row for row in _legs_of_ids(catalogue, wanted.ids, sites) if _is_wanted(row, wanted))
         return sorted((row for row in legs if after is None or _order(row) > _order_of(after)), key=_order)[:most]
-    pages = [_rows(catalogue, "searching", _page(site, wanted, after).limit(most)) for site in sites]
+    parts = [_page] if after is None or after[0] is not None else []
+    if wanted.since is None and wanted.until is None:
+        parts.append(_page_without_start)
+    pages = [_rows(catalogue, "searching", part(site, wanted, after).limit(most)) for site in sites for part in parts]
     return list(islice(merge(*pages, key=_order), most))
 
 
@@ -409,9 +412,17 @@ def _page(site: str, wanted: Search, after: Place | None) -> Select[Any]:
         question = question.where(LEG.c.start < wanted.until)
     if after is not None:
         start, leg_id = after
-        behind = or_(LEG.c.start > start, LEG.c.leg_id > leg_id)
-        question = question.where(LEG.c.start >= start, behind) if start is not None else question.where(false())
+        question = question.where(LEG.c.start >= start, or_(LEG.c.start > start, LEG.c.leg_id > leg_id))
     return question.order_by(LEG.c.start, LEG.c.leg_id)
+
+
+def _page_without_start(site: str, wanted: Search, after: Place | None) -> Select[Any]:
+    question = select(LEG).where(LEG.c.site == site, LEG.c.start.is_(None))
+    if wanted.state is not None:
+        question = question.where(LEG.c.state == wanted.state.value)
+    if after is not None and after[0] is None:
+        question = question.where(LEG.c.leg_id > after[1])
+    return question.order_by(LEG.c.leg_id)
 
 
 def _is_wanted(row: Row, wanted: Search) -> bool:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from noojee_ingest.catalogue.apply import apply_within
 from noojee_ingest.catalogue.database import BUSY_SECONDS, Catalogue, sqlite_path
@@ -17,7 +18,9 @@ from noojee_ingest.catalogue.tables import SegmentRow
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.errors import SegmentsGone
 from noojee_ingest.journal.segment import Segment
-from noojee_ingest.storage.root import Root
+
+if TYPE_CHECKING:
+    from noojee_ingest.storage.root import Root
 
 REBUILDING = "rebuilding the catalogue"
 AT_ONCE = 10_000

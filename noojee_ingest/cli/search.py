@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -23,6 +23,7 @@ from noojee_ingest.cli.options import (
     site_time,
     zone_of,
 )
+from noojee_ingest.journal.lines import instant_text
 from noojee_ingest.model import State
 from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.settings import Settings, load
@@ -70,17 +71,21 @@ def search(
     out.print(f"{len(found)} legs{more}", soft_wrap=True)
 
 
-def _cursor(row: queries.Row) -> str | None:
-    return f"{row['start'].isoformat()} {row['leg_id']}" if row["start"] is not None else None
+NO_START = "none"
 
 
-def _read_cursor(text: str | None) -> tuple[Any, str] | None:
+def _cursor(row: queries.Row) -> str:
+    start = instant_text(row["start"]) if row["start"] is not None else NO_START
+    return f"{start}/{row['leg_id']}"
+
+
+def _read_cursor(text: str | None) -> queries.Place | None:
     if text is None:
         return None
-    start, _, leg_id = text.partition(" ")
+    start, _, leg_id = text.partition("/")
     if not leg_id:
         raise typer.BadParameter(f"{text!r} is not what a page before gave as its `next`")
-    return read_time(start, ZoneInfo("UTC")), leg_id
+    return (None if start == NO_START else read_time(start, ZoneInfo("UTC"))), leg_id
 
 
 def _table(settings: Settings, found: list[queries.Row]) -> Table:

@@ -242,7 +242,7 @@ def answering(event: Event, others: list[str]) -> Event:
     return event if hasattr(event, "view") else replace(event, supersedes=tuple(others))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(ANY_EVENT, min_size=1, max_size=14), st.data())
 def test_any_events_in_any_cut_give_what_folding_in_memory_gives(events: list[Event], data: st.DataObject) -> None:
     names = [event.event_id for event in events]

@@ -26,11 +26,12 @@ from noojee_ingest.catalogue.rebuild import rebuild
 from noojee_ingest.catalogue.runs import begin_run, last_runs, open_segment, open_segments
 from noojee_ingest.catalogue.tables import REVISION, LegRow, RevisionRow, table
 from noojee_ingest.journal import segment
-from noojee_ingest.journal.errors import DamagedSegment, UnknownVersion
+from noojee_ingest.journal.errors import DamagedSegment, SegmentsGone, UnknownVersion
 from noojee_ingest.journal.events import Event
 from noojee_ingest.journal.lines import write_line
 from noojee_ingest.journal.segment import Segment, put
 from noojee_ingest.storage.errors import StoreFailure
+from noojee_ingest.storage.folder import open_folder_store
 from noojee_ingest.storage.root import Root
 from tests.functional.catalogue.recount import contents, rows
 from tests.unit.journal.story import at, everything, leg_seen
@@ -394,27 +395,49 @@ def test_a_catalogue_of_another_revision_is_replaced(url: str, opened: Opened, a
     assert rows(opened(), RevisionRow) == [{"revision": REVISION}]
 
 
+@pytest.mark.parametrize("spoilt", [False, True])
 def test_what_a_killed_writer_left_beside_the_old_catalogue_does_not_get_into_the_new_one(
-    tmp_path: Path, url: str, opened: Opened, archive: Root
+    tmp_path: Path, opened: Opened, archive: Root, spoilt: bool
 ) -> None:
     """SQLite would play a leftover -wal into whatever file it finds under the name."""
     killed = """
 import os, signal, sys
-from noojee_ingest.catalogue.apply import apply
+from datetime import UTC, datetime
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.journal.segment import Segment
-from tests.unit.journal.story import leg_seen
+from noojee_ingest.catalogue.runs import begin_run
 catalogue = Catalogue.open(sys.argv[1])
-apply(catalogue, Segment("journal/lost", tuple(leg_seen(number) for number in range(50, 99))))
+for number in range(200):
+    begin_run(catalogue, site="acme", flow=f"flow {number}", began=datetime.now(UTC))
 os.kill(os.getpid(), signal.SIGKILL)
 """
+    url = f"sqlite:///{tmp_path}/catalogue.db"
     subprocess.run([sys.executable, "-c", killed, url], check=False)
     assert (tmp_path / "catalogue.db-wal").stat().st_size > 0
+    if spoilt:
+        (tmp_path / "catalogue.db").write_bytes(b"garbage")
     write_story(archive)
     rebuild(archive, url)
     with closing(sqlite3.connect(tmp_path / "catalogue.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert "journal/lost" not in {row["key"] for row in contents(opened())["segment"]}
+    assert last_runs(opened(), "acme") == []
+    assert len(rows(opened(), LegRow)) > 0
+
+
+def test_a_store_that_lacks_what_the_old_catalogue_knows_is_not_the_one_and_the_old_catalogue_stays(
+    tmp_path: Path, url: str, opened: Opened, archive: Root
+) -> None:
+    """An empty folder where a mount failed would else make an empty catalogue of a full archive."""
+    catalogue = opened()
+    segments = archived(archive, catalogue)
+    before = contents(catalogue)
+    catalogue.close()
+    with pytest.raises(SegmentsGone, match=f"lacks {len(segments)} journal segments"):
+        rebuild(open_folder_store(tmp_path / "another").archive, url)
+    gone = segments[3].key
+    (tmp_path / "store/archive" / gone).unlink()
+    with pytest.raises(SegmentsGone, match=f"lacks 1 journal segments .*{gone}.*mounted"):
+        rebuild(archive, url)
+    assert contents(opened()) == before
 
 
 def test_a_folder_in_its_place_is_told_as_such(tmp_path: Path, url: str, archive: Root) -> None:

@@ -93,11 +93,12 @@ def hostile(truth: simulator.Truth) -> tuple[str, str]:
 
 @pytest.fixture
 def folder(archived: tuple[Path, simulator.Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the archived night, as current folder."""
+    """A copy of the archived night, as current folder, at the time of that night."""
     copy = shutil.copytree(archived[0], tmp_path / "site")
     monkeypatch.chdir(copy)
     monkeypatch.setenv("NOOJEE_INGEST_CONFIG", "config.toml")
     monkeypatch.setenv(KEY_VARIABLE, KEY)
+    monkeypatch.setattr(model, "now_utc", clock_from(NOW))
     return copy
 
 

@@ -60,7 +60,7 @@ def test_the_version_is_told(program: Program) -> None:
         (["search", "--state", "lost"], "'lost' is not one of"),
         (["search", "--limit", "0"], "Invalid value for '--limit'"),
         (["search", "--after", "page2"], "'page2' is not what a page before gave as its `next`"),
-        (["search", "--after", "soon x"], "'soon' is not a time"),
+        (["search", "--after", "soon x"], "'soon x' is not what a page before gave as its `next`"),
         (["search", "--site", "there"], "there is no site 'there' in the configuration"),
         (["status", "--days", "0"], "Invalid value for '--days'"),
         (["status", "--site", "there"], "there is no site 'there' in the configuration"),

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from noojee_ingest import model
+
 if TYPE_CHECKING:
     from noojee_ingest.simulator import Truth
 
@@ -37,7 +39,7 @@ class TestStatus:
         said = program("status")
         assert said.code == 3
         (line,) = [line for line in said.out.splitlines() if "Tue 2026-03-10" in line]
-        assert line.split()[2] == str(len(truth.ended(DAY.date())))
+        assert line.split()[2:6] == ["24", "of", "24", str(len(truth.ended(DAY.date())))]
         assert "here, days of Australia/Melbourne" in said.out
         assert "nightly of 2026-03-11 03:30:0" in said.out
         assert "AEDT: exit code 3. finished with gaps: " in said.out
@@ -55,15 +57,17 @@ class TestStatus:
         assert day["complete"] < 100
         assert (said.code, site["exit_code"], site["site"]) == (3, 3, "here")
         (run,) = site["runs"]
-        assert (run["flow"], run["word"], run["exit_code"]) == ("nightly", "ended", 3)
+        assert (run["flow"], run["condition"], run["exit_code"]) == ("nightly", "ended", 3)
 
-    def test_days_limits_how_far_back_it_looks(self, program: Program) -> None:
-        assert [
-            len(program("status", "--json", *more).document["sites"][0]["days"]) for more in ((), ("--days", "1"))
-        ] == [
-            2,
-            1,
+    def test_days_limits_how_far_back_it_looks_and_leaves_no_day_out(
+        self, program: Program, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(model, "now_utc", lambda: datetime(2026, 3, 13, 3, 30, tzinfo=ZONE))
+        shown = [
+            [day["day"] for day in program("status", "--json", *more).document["sites"][0]["days"]]
+            for more in ((), ("--days", "2"))
         ]
+        assert shown == [["2026-03-10", "2026-03-11", "2026-03-12"], ["2026-03-11", "2026-03-12"]]
 
     def test_a_site_of_which_nothing_is_known_is_no_gap(
         self, program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

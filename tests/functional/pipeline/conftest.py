@@ -6,7 +6,9 @@ import gzip
 import hashlib
 import http.client
 import json
+import os
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -195,6 +197,17 @@ class Site:
                 }
             )
         )
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where the system has such: a night flushes hundreds of files to the disk."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory, prefix="noojee-ingest-test-") as folder:
+        yield Path(folder)
 
 
 @contextmanager

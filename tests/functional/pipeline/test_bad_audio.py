@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
@@ -51,44 +51,60 @@ def found(one: SimpleNamespace) -> dict[str, str]:
     return dict(one.site.findings(one.row()["leg_id"]))
 
 
-@pytest.mark.parametrize(
-    ("answer", "cause", "requests"),
-    [
-        ({"status": 500}, "phone system fault (500)", 5),
-        ({"status": 502, "text": "<html>"}, "phone system fault (502)", 5),
-        ({"status": 429, "headers": {"Retry-After": "3600"}}, "phone system busy", 1),
-        ({"status": 503}, "phone system busy", 5),
-        ({"status": 400, "text": "no"}, "refused (400)", 1),
-        ({"status": 302, "headers": {"Location": "https://elsewhere.example/"}}, "unreadable answer", 1),
-        ({"hang": True}, "timed out", 5),
-        ({"cut_after": 100_000, "hang": True}, "timed out", 1),
-        ({"cut_after": 100_000}, "cut on the way", 3),
-        ({"cut_after": 1_000}, "cut on the way", 5),
-        ({"content_length": 10_000_000}, "cut on the way", 3),
-    ],
-    ids=lambda value: str(value) if isinstance(value, dict) else "",
-)
-def test_a_leg_that_cannot_be_had_is_pending_then_failed_and_stops_no_other(
-    one: SimpleNamespace, answer: dict[str, Any], cause: str, requests: int
-) -> None:
-    one.rule(**answer)
-    soon = {"SITES__HERE__READ_TIMEOUT_SECONDS": 0.4}
-    report = one.site.night(NIGHTLY__LATENESS_HOURS=48, **soon)
-    row = one.row()
+BAD: list[tuple[dict[str, Any], str, int]] = [
+    ({"status": 500}, "phone system fault (500)", 5),
+    ({"status": 502, "text": "<html>"}, "phone system fault (502)", 5),
+    ({"status": 429, "headers": {"Retry-After": "3600"}}, "phone system busy", 1),
+    ({"status": 503}, "phone system busy", 5),
+    ({"status": 400, "text": "no"}, "refused (400)", 1),
+    ({"status": 302, "headers": {"Location": "https://elsewhere.example/"}}, "unreadable answer", 1),
+    ({"hang": True}, "timed out", 5),
+    ({"cut_after": 100_000, "hang": True}, "timed out", 1),
+    ({"cut_after": 100_000}, "cut on the way", 3),
+    ({"cut_after": 1_000}, "cut on the way", 5),
+    ({"content_length": 10_000_000}, "cut on the way", 3),
+]
+"""What the phone system does, the cause that is told, and the requests that one run makes."""
+
+
+@pytest.fixture(scope="module")
+def bad(site_at: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Three runs in which each of these happens to another leg, and what was so after each run."""
+    with site_at(tmp_path_factory.mktemp("bad"), leg_bytes=200_044) as site:
+        legs = sorted(site.simulator.truth().ended(DAY), key=lambda leg: leg.end)[-len(BAD) :]
+        for leg, (answer, _, _) in zip(legs, BAD, strict=True):
+            site.rule(AUDIO, match={"callRecordId": leg.call_record_id, "leg": leg.leg}, **answer)
+        found = []
+        for days in (0, 2.1, 3.1):  # in time, after the lateness allowance, and once more
+            site.set_clock(legs[-1].end + timedelta(hours=4, days=days))
+            site.simulator.reset_counters()
+            soon = {"SITES__HERE__READ_TIMEOUT_SECONDS": 0.4}
+            report = site.night(day=DAY, NIGHTLY__LATENESS_HOURS=48, **soon)
+            asked = site.simulator.counters().audio_requests()
+            found.append(SimpleNamespace(report=report, rows=site.legs(), asked=asked))
+        yield SimpleNamespace(site=site, legs=legs, in_time=found[0], late=found[1], after=found[2])
+
+
+@pytest.mark.parametrize("which", range(len(BAD)), ids=[str(answer) for answer, _, _ in BAD])
+def test_a_leg_that_cannot_be_had_is_pending_then_failed_and_then_left_alone(bad: SimpleNamespace, which: int) -> None:
+    leg, (_, cause, requests) = bad.legs[which], BAD[which]
+    row = bad.in_time.rows[leg.key]
     assert (row["state"], row["cause"], row["tries"]) == ("pending", cause, 1)
-    assert one.asked() == requests
-    assert others_are_archived(one)
-    assert report.exit_code == 0  # only pending, within the allowance
-    one.site.set_clock(one.leg.end + timedelta(hours=49))
-    report = one.site.night(day=DAY, NIGHTLY__LATENESS_HOURS=48, **soon)
-    assert (one.row()["state"], one.row()["cause"], one.row()["tries"]) == ("failed", cause, 2)
-    (gap,) = report.days[0].gaps
-    assert (gap.state, gap.cause, gap.call_record_id) == ("failed", cause, one.leg.call_record_id)
-    assert report.exit_code == 3
-    tried = one.asked()
-    one.site.pass_time(days=1)
-    one.site.night(day=DAY, NIGHTLY__LATENESS_HOURS=48, **soon)
-    assert one.asked() == tried  # it was given up
+    assert bad.in_time.asked[leg.key] == requests
+    row = bad.late.rows[leg.key]
+    assert (row["state"], row["cause"], row["tries"]) == ("failed", cause, 2)
+    assert bad.late.asked[leg.key] == requests
+    assert bad.after.rows[leg.key] == row
+    assert bad.after.asked[leg.key] == 0
+
+
+def test_legs_that_cannot_be_had_stop_no_other_and_are_gaps_only_when_they_are_late(bad: SimpleNamespace) -> None:
+    others = {row["state"] for key, row in bad.in_time.rows.items() if key not in {leg.key for leg in bad.legs}}
+    assert others == {"archived"}
+    assert bad.in_time.report.exit_code == 0  # only pending, within the allowance
+    assert bad.late.report.exit_code == 3
+    gaps = {f"{gap.call_record_id}/{gap.leg}": (gap.state, gap.cause) for gap in bad.late.report.days[0].gaps}
+    assert gaps == {leg.key: ("failed", cause) for leg, (_, cause, _) in zip(bad.legs, BAD, strict=True)}
 
 
 def test_a_leg_of_long_ago_is_tried_twice_before_it_is_given_up_and_overdue_in_between(one: SimpleNamespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from noojee_ingest.noojee import AuthenticationFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .conftest import Site
@@ -32,63 +33,72 @@ def others_are_archived(site: Site, *but: str) -> bool:
     return {states[key] for key in truth} == {"archived"}
 
 
-@pytest.mark.parametrize(
-    ("edit", "finding", "changed"),
-    [
-        ({"unset": ["Start", "callend", "Duration"]}, None, {"start": None, "end": None, "duration": None}),
-        ({"unset": ["Source", "Destination", "DID", "Direction", "Tag", "Username"]}, None, {"source": ""}),
-        ({"set": {"Duration": "31", "CallRecordId": "777", "Leg": "1"}}, None, {"call_record_id": "777"}),
-        ({"set": {"callend": '"Mon Feb 30 25:61:00 AEDT 2026"'}}, "cannot be read: callend", {"end": None}),
-        ({"set": {"Start": '"yesterday"'}}, "cannot be read: Start", {"start": None, "start_text": "yesterday"}),
-        ({"set": {"Duration": '"-5"'}}, "cannot be read: Duration", {"duration": None}),
-        ({"set": {"Duration": "1e999"}}, "cannot be read: Duration", {"duration": None}),
-        ({"set": {"Tag": '["a", {"b": 1}]'}}, "cannot be read: Tag", {"tag": ""}),
-        ({"set": {"Tag": "null", "Username": "null"}}, None, {"tag": "", "username": ""}),
-        ({"set": {"Tag": json.dumps(LONG)}}, None, {"tag": LONG}),
-        ({"set": {"Tag": '"a\\u0000b"'}}, None, {"tag": "a\\u0000b"}),
-        ({"set": {"Tag": '"a\\ud800b"'}}, None, {"tag": "a\\ud800b"}),
-        ({"set": {"Tag": '"../../../etc/passwd"'}}, None, {"tag": "../../../etc/passwd"}),
-        ({"set": {"Tag": '"\\u001b[31mred\\u0007"'}}, None, {"tag": "\x1b[31mred\x07"}),
-        ({"set": {"surprise": '{"deep": [[[[1]]]]}', "Tag": '"t"'}}, None, {"tag": "t"}),
-    ],
-    ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
-)
+STRANGE: list[tuple[dict[str, Any], str | None, dict[str, Any]]] = [
+    ({"unset": ["Start", "callend", "Duration"]}, None, {"start": None, "end": None, "duration": None}),
+    ({"unset": ["Source", "Destination", "DID", "Direction", "Tag", "Username"]}, None, {"source": ""}),
+    ({"set": {"Duration": "31", "CallRecordId": "777", "Leg": "1"}}, None, {"call_record_id": "777", "leg": "1"}),
+    ({"set": {"callend": '"Mon Feb 30 25:61:00 AEDT 2026"'}}, "cannot be read: callend", {"end": None}),
+    ({"set": {"Start": '"yesterday"'}}, "cannot be read: Start", {"start": None, "start_text": "yesterday"}),
+    ({"set": {"Duration": '"-5"'}}, "cannot be read: Duration", {"duration": None}),
+    ({"set": {"Duration": "1e999"}}, "cannot be read: Duration", {"duration": None}),
+    ({"set": {"Tag": '["a", {"b": 1}]'}}, "cannot be read: Tag", {"tag": ""}),
+    ({"set": {"Tag": "null", "Username": "null"}}, None, {"tag": "", "username": ""}),
+    ({"set": {"Tag": json.dumps(LONG)}}, None, {"tag": LONG}),
+    ({"set": {"Tag": '"a\\u0000b"'}}, None, {"tag": "a\\u0000b"}),
+    ({"set": {"Tag": '"a\\ud800b"'}}, None, {"tag": "a\\ud800b"}),
+    ({"set": {"Tag": '"../../../etc/passwd"'}}, None, {"tag": "../../../etc/passwd"}),
+    ({"set": {"Tag": '"\\u001b[31mred\\u0007"'}}, None, {"tag": "\x1b[31mred\x07"}),
+    ({"set": {"surprise": '{"deep": [[[[1]]]]}', "Tag": '"t"'}}, None, {"tag": "t"}),
+]
+"""Changes to an entry, the finding that they make, and what is then known of the leg."""
+
+
+@pytest.fixture(scope="module")
+def strange(site_at: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """A night in which each of these happens to a first leg of another call."""
+    with site_at(tmp_path_factory.mktemp("strange"), calls_a_day=60) as site:
+        firsts = [leg for leg in site.simulator.truth().ended(DAY) if leg.direction == "Inbound" and leg.leg == "1"]
+        for leg, (edit, _, changed) in zip(firsts, STRANGE, strict=False):
+            where = {"CallRecordId": leg.call_record_id, "Leg": leg.leg}
+            site.rule(HOURS, edit={**edit, "where": where})
+            if "call_record_id" in changed:  # its audio is asked for under this name
+                site.rule(
+                    "retrieveByCallRecordId", match={"callRecordId": changed["call_record_id"]}, audio_bytes=16_044
+                )
+        report = site.night()
+        yield SimpleNamespace(site=site, report=report, legs=firsts[: len(STRANGE)])
+
+
+@pytest.mark.parametrize("which", range(len(STRANGE)), ids=[json.dumps(edit)[:60] for edit, _, _ in STRANGE])
 def test_a_strange_field_is_kept_as_it_came_and_its_leg_is_archived_all_the_same(
-    site: Site, edit: dict[str, Any], finding: str | None, changed: dict[str, Any]
+    strange: SimpleNamespace, which: int
 ) -> None:
-    leg = some_leg(site)
-    if "CallRecordId" in edit.get("set", {}):  # or its audio would be asked for under another name
-        site.rule("retrieveByCallRecordId", match={"callRecordId": "777"}, audio_bytes=16_044)
-    edit = {**edit, "where": {"CallRecordId": leg.call_record_id, "Leg": leg.leg}}
-    site.rule(HOURS, edit=edit)
-    report = site.night()
-    (row,) = [row for row in site.legs().values() if row["unique_id"] == leg.unique_id and row["leg"] == leg.leg]
+    leg, (_, finding, changed) = strange.legs[which], STRANGE[which]
+    rows = strange.site.legs().values()
+    (row,) = [row for row in rows if row["unique_id"] == leg.unique_id and row["leg"] == leg.leg]
     assert {name: row[name] for name in changed} == changed
-    assert row["state"] == "archived"
-    assert row["day"] == DAY
-    details = dict(site.findings(row["leg_id"]))
-    assert details.get("unreadable field") == finding
-    assert others_are_archived(site, leg.key)
-    assert report.exit_code == 0
+    assert (row["state"], row["day"]) == ("archived", DAY)
+    assert dict(strange.site.findings(row["leg_id"])).get("unreadable field") == finding
 
 
-@pytest.mark.parametrize(
-    "element",
-    ["5", "null", '"text"', "[]", "{}", '{"Leg": "1", "Tag": "no id at all"}', "[" * 900 + "]" * 900],
-    ids=["number", "null", "text", "list", "empty", "without ids", "deep"],
-)
-def test_what_is_no_entry_is_a_finding_once_and_stops_nothing(site: Site, element: str) -> None:
-    site.rule(HOURS, match={"hour": "9"}, edit={"append": [element]})
+def test_a_night_with_strange_fields_is_complete(strange: SimpleNamespace) -> None:
+    assert others_are_archived(strange.site, *(leg.key for leg in strange.legs))
+    assert (strange.report.problems, strange.report.exit_code) == ([], 0)
+
+
+def test_what_is_no_entry_is_a_finding_once_and_stops_nothing(site: Site) -> None:
+    elements = ["5", "null", '"text"', "[]", "{}", '{"Leg": "1", "Tag": "no id at all"}', "[" * 900 + "]" * 900]
+    site.rule(HOURS, match={"hour": "9"}, edit={"append": elements})
     report = site.night()
-    assert [kind for kind, _ in site.findings()] == ["refused entry"]
-    (event,) = site.events("validation")
-    assert event["personal"]["raw"] == element
-    assert event["personal"]["reason"]
+    assert [kind for kind, _ in site.findings()] == ["refused entry"] * len(elements)
+    told = [event["personal"] for event in site.events("validation")]
+    assert [one["raw"] for one in told] == elements
+    assert all(one["reason"] for one in told)
     assert others_are_archived(site)
     assert report.exit_code == 0
     site.pass_time(days=4)
-    site.night(day=DAY)  # the lookback meets it again
-    assert len(site.events("validation")) == 1
+    site.night(day=DAY)  # the lookback meets them again
+    assert len(site.events("validation")) == len(elements)
 
 
 NASTY = {
@@ -143,32 +153,34 @@ def test_the_order_of_keys_is_no_change(site: Site) -> None:
     assert not [event for event in site.events("metadata modification") if event["object"]["type"] == "leg"]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"status": 500},
-        {"status": 503, "headers": {"Retry-After": "3600"}},
-        {"status": 400, "text": '{"code":-1,"message":"no"}'},
-        {"text": '{"Message":"Sorry","Code":-1}'},
-        {"text": "<html><body>Log in</body></html>"},
-        {"text": ""},
-        {"text": '[{"UniqueId": "1'},
-        {"text": '{"code":0,"message":"OK"}'},
-        {"status": 302, "headers": {"Location": "https://elsewhere.example/"}},
-        {"cut_after": 10},
-    ],
-    ids=["500", "busy", "400", "code", "login page", "empty", "half", "no list", "redirect", "cut"],
-)
-def test_an_hour_that_fails_is_a_problem_and_is_asked_again_by_the_next_run(site: Site, answer: dict[str, Any]) -> None:
-    hour = some_leg(site).end.astimezone(site.began.tzinfo).hour
-    site.rule(HOURS, match={"date": "2026/03/10", "hour": str(hour)}, **answer)
+FAILING: list[dict[str, Any]] = [
+    {"status": 500},
+    {"status": 503, "headers": {"Retry-After": "3600"}},
+    {"status": 400, "text": '{"code":-1,"message":"no"}'},
+    {"text": '{"Message":"Sorry","Code":-1}'},
+    {"text": "<html><body>Log in</body></html>"},
+    {"text": ""},
+    {"text": '[{"UniqueId": "1'},
+    {"text": '{"code":0,"message":"OK"}'},
+    {"status": 302, "headers": {"Location": "https://elsewhere.example/"}},
+    {"cut_after": 10},
+]
+
+
+def test_hours_that_fail_are_problems_and_are_asked_again_by_the_next_run(site: Site) -> None:
+    zone = site.began.tzinfo
+    hours = dict(zip(range(8, 18), FAILING, strict=True))
+    for hour, answer in hours.items():
+        site.rule(HOURS, match={"date": "2026/03/10", "hour": str(hour)}, **answer)
     report = site.night()
-    (problem,) = report.problems
-    assert problem.startswith(f"hour {hour:02d} of 2026-03-10 is not listed: Could not list recordings by hour")
-    assert problem.endswith(".")
+    for hour, problem in zip(hours, report.problems, strict=True):
+        assert problem.startswith(f"hour {hour:02d} of 2026-03-10 is not listed: Could not list recordings by hour")
+        assert problem.endswith(".")
     assert report.exit_code == 3
     lacking = {leg.key for leg in site.simulator.truth().ended(DAY)} - set(site.legs())
+    of_hour = {leg.key: leg.end.astimezone(zone).hour for leg in site.simulator.truth().ended(DAY)}
     assert lacking
+    assert {of_hour[key] for key in lacking} <= set(hours)
     assert set(site.states().values()) == {"archived"}
     site.simulator.clear_rules()
     site.requests()
@@ -176,7 +188,7 @@ def test_an_hour_that_fails_is_a_problem_and_is_asked_again_by_the_next_run(site
     assert (again.problems, again.exit_code) == ([], 0)
     assert others_are_archived(site)
     asked = site.requests()
-    assert (asked[HOURS], asked["retrieveByCallRecordId"]) == (1, len(lacking))
+    assert (asked[HOURS], asked["retrieveByCallRecordId"]) == (len(hours), len(lacking))
 
 
 def test_templates_that_cannot_be_listed_are_a_problem_and_the_night_goes_on(site: Site) -> None:

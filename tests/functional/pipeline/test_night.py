@@ -120,16 +120,18 @@ def test_sums_add_up_to_the_truth(night: SimpleNamespace) -> None:
     assert day.total.expected == len(night.truth) == sum(states.values())
     assert {state: number for state, number in day.total.states.items() if number} == dict(states)
     *hours, total = rows(day)
-    for name in ("expected", "archived", "pending", "missing", "rejected", "bytes"):
+    for name in ("expected", "archived", "pending", "missing", "rejected", "audio_bytes"):
         assert sum(row[name] for row in hours) == total[name]
     by_hour = Counter(
         f"{leg.end.astimezone(night.site.settings().sites['here'].zone):%H}" for leg in night.truth.values()
     )
     assert {row["hour"]: row["expected"] for row in hours if row["expected"]} == dict(by_hour)
-    assert total["bytes"] == sum(path.stat().st_size for path in night.site.audio_files() if f"day={DAY}" in str(path))
+    assert total["audio_bytes"] == sum(
+        path.stat().st_size for path in night.site.audio_files() if f"day={DAY}" in str(path)
+    )
     (sums,) = night.site.rows(f"select * from day where day = '{DAY}'")
     assert {state: sums[state] for state in states} == dict(states)
-    assert sums["audio_bytes"] == total["bytes"]
+    assert sums["audio_bytes"] == total["audio_bytes"]
 
 
 def test_calls_without_recording_are_judged_exactly_as_the_truth_has_them(night: SimpleNamespace) -> None:

@@ -1,0 +1,83 @@
+"""Who is at work, and how their runs ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.errors import CatalogueError
+from noojee_ingest.catalogue.runs import (
+    begin_run,
+    drop_open_segments,
+    end_run,
+    last_runs,
+    living_runs,
+    open_segment,
+    open_segments,
+    this_process,
+)
+from tests.unit.journal.story import at
+
+
+def test_a_run_is_alive_until_it_ends(catalogue: Catalogue) -> None:
+    run_id = begin_run(catalogue, site="acme", flow="nightly", began=at(0))
+    (row,) = living_runs(catalogue)
+    assert (row["run_id"], row["pid"], row["flow"], row["began"], row["ended"]) == (
+        run_id,
+        os.getpid(),
+        "nightly",
+        at(0),
+        None,
+    )
+    end_run(catalogue, run_id, ended=at(5), exit_code=3, summary="gaps")
+    assert living_runs(catalogue) == []
+    (row,) = last_runs(catalogue, "acme")
+    assert (row["ended"], row["exit_code"], row["summary"]) == (at(5), 3, "gaps")
+
+
+def test_a_run_whose_process_died_is_not_alive(catalogue: Catalogue) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    run_id = begin_run(catalogue, site="acme", flow="nightly", began=at(0))
+    with catalogue.write("letting it die") as connection:
+        connection.exec_driver_sql("UPDATE run SET pid = ? WHERE run_id = ?", (gone.pid, run_id))
+    assert living_runs(catalogue) == []
+
+
+def test_another_process_of_the_same_number_is_not_the_run(catalogue: Catalogue) -> None:
+    begin_run(catalogue, site="acme", flow="nightly", began=at(0))
+    with catalogue.write("ageing it") as connection:
+        connection.exec_driver_sql("UPDATE run SET started = started - 3600")
+    assert living_runs(catalogue) == []
+
+
+def test_the_latest_runs_of_a_site_come_latest_first(catalogue: Catalogue) -> None:
+    for minute in (3, 1, 2, 5, 4):
+        begin_run(catalogue, site="acme", flow="nightly", began=at(minute))
+    begin_run(catalogue, site="zenith", flow="nightly", began=at(9))
+    assert [row["began"] for row in last_runs(catalogue, "acme", most=3)] == [at(5), at(4), at(3)]
+
+
+def test_this_process_is_told_by_its_number_and_its_start() -> None:
+    own = this_process()
+    assert own["pid"] == os.getpid()
+    assert own["started"] == pytest.approx(psutil.Process().create_time())
+
+
+def test_segments_are_announced_by_key_and_forgotten_by_key(catalogue: Catalogue) -> None:
+    for name in ("c", "a", "b"):
+        open_segment(catalogue, name)
+    assert [row["key"] for row in open_segments(catalogue)] == ["a", "b", "c"]
+    drop_open_segments(catalogue, ["a", "c", "never announced"])
+    assert [row["key"] for row in open_segments(catalogue)] == ["b"]
+
+
+def test_a_segment_is_announced_once(catalogue: Catalogue) -> None:
+    open_segment(catalogue, "a")
+    with pytest.raises(CatalogueError, match="announcing journal segment a"):
+        open_segment(catalogue, "a")
