@@ -192,6 +192,7 @@ def _start(home: Path, password: str, listener: socket.socket, log: BinaryIO) ->
         env={
             **{name: text for name, text in os.environ.items() if not name.startswith(_NOT_ITS_BUSINESS)},
             "PREFECT_SERVER_API_AUTH_STRING": password,
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # into its log, which is shown when it does not start
             "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",  # runs older than 90 days, or it would grow for ever
             "PREFECT_UI_ENABLED": "false",

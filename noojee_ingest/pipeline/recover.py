@@ -127,7 +127,7 @@ def _audio_in(stored: Stored) -> Audio | None:
             channels=int(told["channels"]),
             sample_rate=int(told["sample-rate"]),
             seconds=float(told["seconds"]),
-            faults=tuple(fault for fault in told["faults"].split("|") if fault),
+            faults=tuple(fault for fault in told.get("faults", "").split("|") if fault),
         )
     except (KeyError, ValueError):
         return None
