@@ -395,9 +395,9 @@ def test_a_catalogue_of_another_revision_is_replaced(url: str, opened: Opened, a
     assert rows(opened(), RevisionRow) == [{"revision": REVISION}]
 
 
-@pytest.mark.parametrize("spoilt", [False, True])
+@pytest.mark.parametrize("left", ["whole", "garbage", "nothing"])
 def test_what_a_killed_writer_left_beside_the_old_catalogue_does_not_get_into_the_new_one(
-    tmp_path: Path, opened: Opened, archive: Root, spoilt: bool
+    tmp_path: Path, opened: Opened, archive: Root, left: str
 ) -> None:
     """SQLite would play a leftover -wal into whatever file it finds under the name."""
     killed = """
@@ -413,8 +413,10 @@ os.kill(os.getpid(), signal.SIGKILL)
     url = f"sqlite:///{tmp_path}/catalogue.db"
     subprocess.run([sys.executable, "-c", killed, url], check=False)
     assert (tmp_path / "catalogue.db-wal").stat().st_size > 0
-    if spoilt:
+    if left == "garbage":
         (tmp_path / "catalogue.db").write_bytes(b"garbage")
+    if left == "nothing":
+        (tmp_path / "catalogue.db").unlink()
     write_story(archive)
     rebuild(archive, url)
     with closing(sqlite3.connect(tmp_path / "catalogue.db")) as connection:

@@ -112,6 +112,7 @@ WHOLE = gzip.compress(TEXT.encode(), mtime=0)
         (gzip.compress(TEXT.encode().replace(b'"A"', b'"\xed\xa0\x80"')), "utf-8"),
         (gzip.compress(TEXT.encode().replace(b'"A"', b'"\x00"')), "line 1: Invalid control character"),
     ],
+    ids=lambda one: one if isinstance(one, str) else "bytes",
 )
 def test_damage_is_told_by_key_and_line_and_the_hint_is_a_copy(
     archive: Root, tmp_path: Path, data: bytes, says: str

@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -203,7 +204,7 @@ class Site:
 def tmp_path(tmp_path: Path) -> Iterator[Path]:
     """A folder in memory where the system has such: a night flushes hundreds of files to the disk."""
     memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < 4 * 1024**3:
         yield tmp_path
         return
     with tempfile.TemporaryDirectory(dir=memory, prefix="noojee-ingest-test-") as folder:

@@ -11,6 +11,7 @@ import pytest
 from noojee_ingest import model
 from noojee_ingest.pipeline.errors import NoSuchSite
 from noojee_ingest.pipeline.night import run_night
+from noojee_ingest.pipeline.reconcile import reconcile
 from noojee_ingest.pipeline.work import open_work
 from noojee_ingest.settings import load
 
@@ -99,6 +100,18 @@ def test_a_leg_is_called_missing_only_by_a_look_after_the_lateness_allowance(sit
     site.set_clock(leg.end + timedelta(hours=12.5))
     site.night(day=DAY)
     assert site.states()[leg.key] == "archived"
+
+
+def test_reconciling_alone_calls_no_leg_missing_that_was_not_asked_for_since(site: Site) -> None:
+    leg = max((leg for leg in site.simulator.truth().ended(DAY)), key=lambda leg: leg.end)
+    site.rule("retrieveByCallRecordId", match={"callRecordId": leg.call_record_id, "leg": leg.leg}, status=404)
+    site.night()
+    site.set_clock(leg.end + timedelta(hours=12.5))
+    with site.work() as work:
+        reconcile(work, DAY)
+    assert site.states()[leg.key] == "pending"
+    site.night(day=DAY)
+    assert site.states()[leg.key] == "missing"
 
 
 def test_a_leg_that_is_pending_for_longer_than_the_allowance_is_overdue_and_that_is_a_gap(site: Site) -> None:

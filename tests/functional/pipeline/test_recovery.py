@@ -123,6 +123,22 @@ def test_a_run_that_dies_while_it_records_is_taken_up_by_the_next(
     assert site.night(**BATCHES).nothing_needed
 
 
+def test_a_segment_that_was_put_is_applied_although_its_day_is_not_touched_again(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, other = make_site(days=4), date(2026, 3, 7)
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "put", dying(record.put, "after 20"))
+        with pytest.raises(Killed):
+            site.night(day=other)
+    report = site.night(day=DAY)
+    assert report.recovery.applied == 1
+    assert [day.day for day in report.days] == [DAY]
+    told = {event["object"]["id"] for event in site.events("accession") if event["object"]["type"] == "leg"}
+    assert told == {row["leg_id"] for row in site.legs().values()}
+    assert site.rows("select * from open_segment") == []
+
+
 @pytest.mark.parametrize("nth", [3, 40, 90])
 def test_a_run_that_dies_in_the_middle_of_writing_a_file_leaves_no_trace_of_it(
     site: Site, undisturbed: dict[str, tuple[str, str]], monkeypatch: pytest.MonkeyPatch, nth: int
