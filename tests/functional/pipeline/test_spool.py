@@ -68,7 +68,7 @@ def test_one_of_known_length_waits_until_there_is_room(tmp_path: Path) -> None:
             fill(spooled, 12)
 
     with area.recording(12 * len(PIECE), leg_id="a") as first:
-        waiting = threading.Thread(target=second)
+        waiting = threading.Thread(target=second, daemon=True)
         waiting.start()
         fill(first, 12)
         assert not entered.wait(0.2)
