@@ -10,7 +10,7 @@
     ├── Damaged             the object and what is recorded of it disagree
     ├── ChecksumMismatch    the bytes are not those that were announced
     ├── ForbiddenByPolicy   this root does not allow it
-    ├── Held                a lock holds the object, ``until`` when
+    ├── Held                a lock holds the object, ``until`` when; ``None`` for a legal hold
     └── StoreFailure        the store itself, not what was asked of it
         ├── StoreFull
         ├── StoreReadOnly
@@ -81,17 +81,17 @@ class ForbiddenByPolicy(StorageError):
 
 
 class Held(StorageError):
-    """A lock holds the object until the instant ``until`` (aware, UTC)."""
+    """A lock holds the object until the instant ``until`` (aware, UTC), or, a legal hold (``None``), until lifted."""
 
     what = "a lock holds it"
 
-    def __init__(self, doing: str, key: str, hint: str, until: datetime) -> None:
+    def __init__(self, doing: str, key: str, hint: str, until: datetime | None) -> None:
         super().__init__(doing, key, hint)
         self.args = (doing, key, hint, until)
         self.until = until
 
     def __str__(self) -> str:
-        return f"{super().__str__()} (until {self.until.isoformat()})"
+        return f"{super().__str__()} (until {self.until.isoformat() if self.until else 'it is lifted'})"
 
 
 class StoreFailure(StorageError):

@@ -18,7 +18,7 @@ from noojee_ingest.storage.root import RootName
 SIDECAR = ".json"
 
 _LONGEST_KEY = 1024  # bytes; S3's limit
-_LONGEST_PART = 250  # bytes; a file name may have 255, and the sidecar's is five longer
+_LONGEST_PART = 245  # bytes; a file name may have 255: the sidecar's is five longer, SeaweedFS's of versions nine
 _METADATA_LIMIT = 2048  # bytes; S3's limit on names and values together
 
 _PART = re.compile(r"[A-Za-z0-9=_-][A-Za-z0-9=._-]*")

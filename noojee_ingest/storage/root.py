@@ -81,7 +81,8 @@ class Root(Protocol):
         """Put a new object in one piece; the store checks ``size`` (bytes) and ``sha256`` (hex) before it is visible.
 
         ``body`` is read from its present position; an OSError of its own passes unchanged. ``metadata`` has names of
-        a-z, 0-9 and ``-``, values of printable ASCII, and less than 2 KB in all. Never overwrites.
+        a-z, 0-9 and ``-``, values of printable ASCII, and less than 2 KB in all; an empty value is as good as none, and
+        a store may drop it. Never overwrites.
         Raises AlreadyExists (``found`` is what is there, so that the caller can adopt it), Damaged (something is there,
         but what is recorded of it cannot be right), ChecksumMismatch, BadMetadata, and ForbiddenByPolicy where
         ``retention`` is asked of a store that cannot give it.
@@ -114,7 +115,8 @@ class Root(Protocol):
     def withdraw(self, key: str, *, version_id: str, decision: str) -> None:
         """Remove one version of one archived object under a journalled decision (its event id).
 
-        Archive only, else ForbiddenByPolicy. Raises NotFound, and Held (until when) where a lock holds it.
+        Archive only, else ForbiddenByPolicy. Raises NotFound, and Held (until when) where a lock holds it. The key may
+        be created again; whether it should be is the journal's to say.
         """
         ...
 
