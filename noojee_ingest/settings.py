@@ -8,22 +8,19 @@ the files that ``api_key_file`` names.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     ByteSize,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -35,14 +32,15 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from noojee_ingest.settings_problems import Origin, SettingsError, describe, toml_problem
-from noojee_ingest.settings_values import checked_key, http_address, key_from, unrepeatable
+from noojee_ingest.settings_store import Store
+from noojee_ingest.settings_table import Seconds, SettingsTable
+from noojee_ingest.settings_values import checked_key, database_address, http_address, key_from, unrepeatable
 
 PREFIX = "NOOJEE_INGEST_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 Share = Annotated[int, Field(ge=1, le=64)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _slug(text: str) -> str:
@@ -54,55 +52,18 @@ def _slug(text: str) -> str:
 Slug = Annotated[str, AfterValidator(_slug)]
 
 
-class _Table(BaseModel):
-    """One table of the tree: frozen, no unknown key, and no ``true`` where a number belongs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _as_written(cls, value: object, info: ValidationInfo) -> object:
-        annotation = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and annotation is not bool:
-            raise ValueError("should be a number or text, not true or false")
-        if isinstance(value, str) and get_origin(annotation) in {tuple, Mapping}:  # lists and tables from a variable
-            try:
-                return json.loads(value)
-            except ValueError:
-                raise ValueError("should be a list or table; in a variable write it as JSON") from None
-        if value == "" and annotation is Path:
-            raise ValueError("should name a file or folder; leave the key out for its default")
-        return value
-
-
-class Store(_Table):
-    """Where recordings and the journal are kept; ``path`` holds the roots archive, evidence, lake and scratch."""
-
-    kind: Literal["folder"] = "folder"
-    path: Path
-
-
-class Catalogue(_Table):
-    """The index of the journal, as an SQLAlchemy address."""
+class Catalogue(SettingsTable):
+    """The index of the journal: an SQLite file, or a PostgreSQL database, as its address."""
 
     url: str
 
     @field_validator("url")
     @classmethod
-    def _sqlite(cls, url: str) -> str:
-        scheme, _, rest = url.partition("://")
-        if scheme != "sqlite":
-            raise unrepeatable(
-                f"has the scheme {scheme[:20]!r}: only SQLite is supported so far, sqlite:///data/catalogue.db"
-                if rest
-                else "should look like sqlite:///data/catalogue.db"
-            )
-        if not rest.startswith("/") or rest in {"/", "/:memory:"} or "?" in rest:
-            raise ValueError("should name a file: sqlite:///relative/path.db or sqlite:////absolute/path.db")
-        return url
+    def _supported(cls, url: str) -> str:
+        return database_address(url)
 
 
-class Spool(_Table):
+class Spool(SettingsTable):
     """Where recordings wait while they are checked; small ones stay in memory. Sizes in bytes."""
 
     path: Path
@@ -110,7 +71,7 @@ class Spool(_Table):
     disk_bytes: Annotated[ByteSize, Field(ge=MIB)] = ByteSize(4 * GIB)
 
 
-class Archive(_Table):
+class Archive(SettingsTable):
     """How recordings are fetched and judged. Sizes in bytes, ``batch`` in legs."""
 
     workers: Share = 8
@@ -120,7 +81,7 @@ class Archive(_Table):
     duration_tolerance_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
 
 
-class Nightly(_Table):
+class Nightly(SettingsTable):
     """Which days a night looks at, and how long a recording may take to appear."""
 
     lookback_days: Annotated[int, Field(ge=0, le=60)] = 3
@@ -130,7 +91,7 @@ class Nightly(_Table):
     retry_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 60
 
 
-class Prefect(_Table):
+class Prefect(SettingsTable):
     """Prefect's folder, and its server: ``api_url`` empty means that each run starts one of its own."""
 
     home: Path
@@ -142,7 +103,7 @@ class Prefect(_Table):
         return http_address(url) if url else url
 
 
-class WithoutRecording(_Table):
+class WithoutRecording(SettingsTable):
     """A rule: a call that ended in one of ``dispositions``, no longer than the limit (seconds), needs no recording."""
 
     explanation: Annotated[str, Field(min_length=1)]
@@ -150,7 +111,7 @@ class WithoutRecording(_Table):
     max_duration_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
-class Simulator(_Table):
+class Simulator(SettingsTable):
     """A simulated phone system in place of a real one.
 
     ``now`` (aware) is the run's clock and where its own starts; ``days`` full days lie before.
@@ -162,7 +123,7 @@ class Simulator(_Table):
     calls_a_day: Annotated[int, Field(ge=0, le=100_000)] = 245
 
 
-class Site(_Table):
+class Site(SettingsTable):
     """One phone system. Intervals and time-outs in seconds.
 
     ``by_hour`` says whether it has the by-hour list, which the vendor limits to one call a minute (reference, 9.4
@@ -272,8 +233,10 @@ class Settings(BaseSettings):
         data = tree.get("data", "data")
         if not data or not isinstance(data, (str, Path)):
             data = "data"  # its own problem is told by the field
+        store = tree.get("store", {})
+        kind = store.get("kind", "folder") if isinstance(store, Mapping) else "folder"
         places = {
-            "store": {"path": f"{data}/store"},
+            "store": {"kind": kind, **({"path": f"{data}/store"} if kind == "folder" else {})},
             "catalogue": {"url": f"sqlite:///{data}/catalogue.db"},
             "spool": {"path": f"{data}/spool"},
             "prefect": {"home": f"{data}/prefect"},

@@ -86,16 +86,23 @@ def toml_problem(path: Path, problem: OSError | UnicodeDecodeError | tomllib.TOM
     return f"{path}: {place[1] if place else 'unknown place'}: {what}; {hint}"
 
 
+STORES = (("store", "folder"), ("store", "s3"))
+"""Where pydantic puts the kind of the store into the path of what is wrong with it."""
+
+
 def describe(error: ErrorDetails, tree: type[BaseModel], origin: Origin) -> str:
     """One line for one validation error: origin, path, wrong value (never a secret), nearest valid key or choice."""
-    path = tuple(str(part) for part in error["loc"] if part != "[key]")  # so pydantic marks a name that is wrong
+    place = tuple(str(part) for part in error["loc"] if part != "[key]")  # so pydantic marks a name that is wrong
+    path = place[:1] + place[2:] if place[:2] in STORES else place
+    if error["type"] == "union_tag_invalid":
+        path = (*path, "kind")
     variable = origin.variable(path)
     where = variable or str(origin.file)
     key = re.sub(r"\.(\d+)", r"[\1]", ".".join(path))
     start = f"{where}: {key}: " if key else f"{where}: "
     kind = error["type"]
     if kind == "extra_forbidden":
-        known = [name for name in _keys(tree, path[:-1]) if variable or name != "api_key"]
+        known = [name for name in _keys(tree, place[:-1]) if variable or name != "api_key"]
         nearest = _nearest(path[-1], known)
         if nearest and variable:
             nearest = origin.prefix + "__".join([*path[:-1], nearest]).upper().replace("-", "_")
@@ -111,7 +118,11 @@ def describe(error: ErrorDetails, tree: type[BaseModel], origin: Origin) -> str:
         return f"{start}{error['msg']}"
     if path and path[-1] == "api_key":
         return f"{start}{_wording(error)}"
-    return f"{start}{_shown(error['input'])}{_wording(error)}{_choice(error)}"
+    return f"{start}{_shown(_value(error))}{_wording(error)}{_choice(error)}"
+
+
+def _value(error: ErrorDetails) -> object:
+    return error["ctx"]["tag"] if error["type"] == "union_tag_invalid" else error["input"]
 
 
 def _shown(value: object) -> str:
@@ -124,6 +135,7 @@ def _shown(value: object) -> str:
 
 def _wording(error: ErrorDetails) -> str:
     special = {
+        "union_tag_invalid": f"should be {error.get('ctx', {}).get('expected_tags', '')}",
         "model_type": "should be a table",
         "mapping_type": "should be a table",
         "dict_type": "should be a table",
@@ -141,12 +153,13 @@ def _wording(error: ErrorDetails) -> str:
 
 
 def _choice(error: ErrorDetails) -> str:
-    value = str(error["input"])
+    value = str(_value(error))
     choices: Iterable[str] = ()
     if error["type"] == "zoneinfo_str":
         choices = zoneinfo.available_timezones()
-    elif error["type"] == "literal_error":
-        choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+    elif error["type"] in {"literal_error", "enum", "union_tag_invalid"}:
+        told = error["ctx"]
+        choices = re.findall(r"'([^']*)'", told.get("expected") or told["expected_tags"])
     nearest = _nearest(value, choices)
     return f"; the nearest is {nearest}" if nearest else ""
 
@@ -163,6 +176,8 @@ def _keys(tree: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     for part in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
             here = here.model_fields[part].annotation
+        elif kinds := [one for one in get_args(here) if part in get_args(_kind(one))]:
+            here = get_args(kinds[0])[0]  # without its tag
         else:  # what a mapping or a list holds
             arguments = get_args(here)
             here = arguments[0] if arguments[-1] is Ellipsis else arguments[-1]
@@ -170,3 +185,9 @@ def _keys(tree: type[BaseModel], path: tuple[str, ...]) -> list[str]:
             next((one for one in get_args(here) if one is not NoneType), here) if NoneType in get_args(here) else here
         )
     return list(here.model_fields)
+
+
+def _kind(table: Any) -> Any:
+    """The words of a table's ``kind``, where it has one."""
+    fields = getattr(table, "model_fields", {})
+    return fields["kind"].annotation if "kind" in fields else None

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic_core import PydanticCustomError
 
@@ -31,6 +31,28 @@ def http_address(text: str) -> str:
         raise ValueError("names no host, such as https://acme.example.com.au")
     if port == 0:
         raise ValueError("names port 0; leave the port out or give the real one")
+    return text
+
+
+def database_address(text: str) -> str:
+    """The address of a catalogue; raises ValueError naming what is wrong."""
+    scheme, _, rest = text.partition("://")
+    if scheme == "sqlite" and rest:
+        if not rest.startswith("/") or rest in {"/", "/:memory:"} or "?" in rest:
+            raise ValueError("should name a file: sqlite:///relative/path.db or sqlite:////absolute/path.db")
+        return text
+    if scheme != "postgresql" or not rest:
+        names = "sqlite:///data/catalogue.db or postgresql://archive@db.example.com/noojee"
+        raise unrepeatable(f"has the scheme {scheme[:20]!r}; it should be {names}" if rest else f"should be {names}")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as problem:
+        raise unrepeatable(f"is no address: {problem}") from None
+    if parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True):
+        raise unrepeatable("holds a password; put it into PGPASSWORD, or into a password file (PGPASSFILE, ~/.pgpass)")
+    if not parts.path.strip("/"):
+        raise ValueError("names no database, such as postgresql://archive@db.example.com/noojee")
     return text
 
 

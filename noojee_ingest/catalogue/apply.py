@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.dirty import mark_dirty
 from noojee_ingest.catalogue.facts import TABLES
 from noojee_ingest.catalogue.rows import among, row_of, upsert
 from noojee_ingest.catalogue.sums import Sums
@@ -76,6 +77,7 @@ def apply_within(connection: Connection, segments: Sequence[Segment]) -> int:
     _apply_notes(connection, facts, sums)
     _apply_answers(connection, facts, sums)
     sums.save(connection)
+    mark_dirty(connection, sums.days)
     upsert(connection, SEGMENT, [{"key": key} for key in new])
     return len(new)
 

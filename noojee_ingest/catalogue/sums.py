@@ -35,6 +35,11 @@ class Sums:
     def finding(self, finding: Mapping[str, Any], sign: int) -> None:
         self._of(finding)["findings"] += sign
 
+    @property
+    def days(self) -> set[tuple[str, date]]:
+        """The site-days about which anything was computed again, whether or not a sum changed."""
+        return set(self._change)
+
     def _of(self, row: Mapping[str, Any]) -> Counter[str]:
         return self._change.setdefault((row["site"], row["day"]), Counter())
 

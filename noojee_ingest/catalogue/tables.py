@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from noojee_ingest.catalogue.columns import Findings, Instant, TextMap, Texts
 
-REVISION = 2
+REVISION = 3
 
 
 def _instant() -> Any:
@@ -312,6 +312,16 @@ class DayRow(SQLModel, table=True):
     findings: int = 0
 
 
+class DirtyDayRow(SQLModel, table=True):
+    """A site-day that changed since it was published last. ``mark``: made anew by every change."""
+
+    __tablename__ = "dirty_day"
+
+    site: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
+    mark: str
+
+
 class SegmentRow(SQLModel, table=True):
     """A segment that was applied."""
 
@@ -364,4 +374,4 @@ REBUILDABLE = (
     ListAnsweredRow, LegSeenRow, CallSeenRow, EntryRefusedRow, AudioStoredRow, AudioNotStoredRow,
     LegAppraisedRow, CallAppraisedRow, ObjectNotedRow, LegRow, CallRow, FindingRow, DayRow, SegmentRow,
 )  # fmt: skip
-VOLATILE = (OpenSegmentRow, RunRow, RevisionRow)
+VOLATILE = (DirtyDayRow, OpenSegmentRow, RunRow, RevisionRow)

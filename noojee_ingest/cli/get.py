@@ -16,8 +16,8 @@ from noojee_ingest.pipeline.errors import OutputProblem
 from noojee_ingest.pipeline.get import ArchivedAudio, find_audio
 from noojee_ingest.pipeline.get import get as get_audio
 from noojee_ingest.pipeline.index import open_catalogue
+from noojee_ingest.pipeline.places import open_store
 from noojee_ingest.settings import load
-from noojee_ingest.storage.folder import open_folder_store
 from noojee_ingest.storage.root import Root
 
 Name = Annotated[str, typer.Argument(help="A leg id, or a call record id or unique id.")]
@@ -49,7 +49,7 @@ def get(
     if len(legs) > 1 and not all_legs:
         numbers = ", ".join(sorted({audio.leg for audio in found}))
         raise typer.BadParameter(f"{name} has {len(legs)} archived legs ({numbers}): say --leg N or --all-legs")
-    archive = open_folder_store(settings.store.path, reading=True).archive
+    archive = open_store(settings, to_write=False).archive
     written = [{"path": str(_write(archive, audio, output)), **_facts(audio)} for audio in found]
     if as_json:
         print_json({"files": written})

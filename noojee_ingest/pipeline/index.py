@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from noojee_ingest.catalogue import queries
-from noojee_ingest.catalogue.database import Catalogue, sqlite_path
+from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.errors import CatalogueUnavailable
 from noojee_ingest.catalogue.runs import open_segments
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.errors import SegmentsGone
+from noojee_ingest.pipeline.places import open_store, store_exists
 from noojee_ingest.settings import Settings
 from noojee_ingest.storage.errors import NotFound
-from noojee_ingest.storage.folder import open_folder_store
 
 
 def open_catalogue(settings: Settings) -> Catalogue:
@@ -30,15 +30,15 @@ def open_catalogue(settings: Settings) -> Catalogue:
 
 
 def _refuse_if_lost(catalogue: Catalogue, settings: Settings) -> None:
-    if not settings.store.path.exists():
+    if not store_exists(settings):
         return
-    first = next(segment.keys(open_folder_store(settings.store.path, reading=True).archive), None)
+    first = next(segment.keys(open_store(settings, to_write=False).archive), None)
     if first is None or queries.segments_applied(catalogue, [first]):
         return
     if first in {row["key"] for row in open_segments(catalogue)}:
         return  # the very first run died, and the next one applies it
     raise CatalogueUnavailable(
-        f"opening the catalogue {sqlite_path(settings.catalogue.url)}",
+        f"opening the catalogue {settings.catalogue.url}",
         "it knows nothing of the journal in the store",
         "Run `noojee-ingest catalogue rebuild`: it makes it anew from the store.",
     )
@@ -53,6 +53,6 @@ def refuse_other_store(catalogue: Catalogue, settings: Settings) -> None:
     if known is None:
         return
     try:
-        open_folder_store(settings.store.path, reading=True).archive.head(known)
+        open_store(settings, to_write=False).archive.head(known)
     except NotFound as error:
         raise SegmentsGone(1, known) from error

@@ -19,10 +19,10 @@ from noojee_ingest.noojee import Noojee, TurnKind, contract_from
 from noojee_ingest.pipeline.budget import LOOK_SECONDS, SiteBudget
 from noojee_ingest.pipeline.errors import NoSuchSite
 from noojee_ingest.pipeline.index import open_catalogue, refuse_other_store
+from noojee_ingest.pipeline.places import open_store
 from noojee_ingest.pipeline.progress import WATCHED, Tally
 from noojee_ingest.pipeline.spool import Spool
 from noojee_ingest.settings import Settings, Site
-from noojee_ingest.storage.folder import open_folder_store
 from noojee_ingest.storage.root import Store
 
 Clock = Callable[[], datetime]
@@ -124,7 +124,7 @@ def open_work(
         catalogue = open_catalogue(settings)
         stack.callback(catalogue.close)
         refuse_other_store(catalogue, settings)
-        store = open_folder_store(settings.store.path)
+        store = open_store(settings)
         url, key, clock = site.url, site.api_key.get_secret_value() if site.api_key else "", model.now_utc
         if site.simulator is not None:
             scenario = simulator.Scenario(

@@ -1,46 +1,20 @@
 from __future__ import annotations
 
 import pickle
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from noojee_ingest.settings import PREFIX, Settings, SettingsError, default_config, load
-
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
-REAL = """
-[sites.acme]
-zone = "Australia/Perth"
-url = "https://acme.example.com.au:8443/"
-"""
-DOC = default_config().parents[1] / "docs" / "settings.md"
-
-
-def variables(**named: str) -> dict[str, str]:
-    return {PREFIX + name: text for name, text in named.items()}
+from noojee_ingest.settings import PREFIX, SettingsError, load
+from tests.unit.settings_told import KEY, REAL, problems, smallest, variables
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "site.toml"
-
-
-def problems(path: Path | None = None, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """What ``load`` finds wrong, one line each, without the file's folder."""
-    with pytest.raises(SettingsError) as refused:
-        load(path, environ or {})
-    assert not any("\n" in line for line in refused.value.problems)
-    assert str(refused.value) == "\n".join(refused.value.problems)
-    assert refused.value.__cause__ is refused.value.__context__ is None or refused.value.__suppress_context__
-    return tuple(line.replace(f"{path.parent}/", "") if path else line for line in refused.value.problems)
 
 
 class TestTheEmbeddedDefault:
@@ -219,7 +193,7 @@ class TestWrongValues:
             ("ARCHIVE", "x", 'archive: "x" should be a table'),
             ("ARCHIVE__EVIDENCE_BYTES", "big", 'archive.evidence_bytes: "big" should be a number of bytes, or text'),
             ("NIGHTLY__LATENESS_HOURS", "nan", 'nightly.lateness_hours: "nan" should be a finite number'),
-            ("STORE__KIND", "foldr", "store.kind: \"foldr\" should be 'folder'; the nearest is folder"),
+            ("STORE__KIND", "foldr", "store.kind: \"foldr\" should be 'folder', 's3'; the nearest is folder"),
             ("STORE__PATH", "", 'store.path: "" should name a file or folder'),
             ("DATA", "", 'data: "" should name a folder'),
             ("SITES__DEMO__ZONE", "Australia/Melborne", "the nearest is Australia/Melbourne"),
@@ -233,8 +207,8 @@ class TestWrongValues:
             ("SITES__DEMO__CA_BUNDLE", "/nowhere.pem", "is no file; it should hold the certificates to trust"),
             ("SITES__DEMO__URL", "https://x", "take out the site's simulator table, or this key"),
             ("CATALOGUE__URL", "sqlite://data.db", "should name a file: sqlite:///relative/path.db"),
-            ("CATALOGUE__URL", "data.db", "catalogue.url: should look like sqlite:///data/catalogue.db"),
-            ("CATALOGUE__URL", "mysql://u:pw@h/d", "'mysql': only SQLite is supported so far"),
+            ("CATALOGUE__URL", "data.db", "catalogue.url: should be sqlite:///data/catalogue.db or postgresql://"),
+            ("CATALOGUE__URL", "mysql://u:pw@h/d", "'mysql'; it should be sqlite:///data/catalogue.db or postgresql"),
             ("PREFECT__API_URL", "localhost:4200", "prefect.api_url:"),
             ("PREFECT__API_URL", "http://u:pw@h/api", "prefect.api_url: holds a user name or password"),
         ],
@@ -251,7 +225,7 @@ class TestWrongValues:
             ("[archive]\nworkers = true", "archive.workers: true should be a number or text, not true or false"),
             ("[archive]\nworkers = 1.5", "archive.workers: 1.5 should be a valid integer"),
             ("[nightly]\nlateness_hours = inf", "nightly.lateness_hours: Infinity should be a finite number"),
-            ("[store]\nkind = 5", "store.kind: 5 should be 'folder'"),
+            ("[store]\nkind = 5", "store.kind: \"5\" should be 'folder', 's3'"),
             ("[prefect]\napi_url = 5", "prefect.api_url: 5 should be text in quotes"),
             ("[[nightly]]\nx = 1", "nightly: should be a table"),
             ("[[sites.acme.without_recording]]\nexplanation = ''\ndispositions = ['x']", '[0].explanation: "" should'),
@@ -408,72 +382,9 @@ class TestTheApiKey:
         assert KEY not in str(pickle.dumps(refused.value.args))
 
 
-def smallest() -> Settings:
-    return Settings(
-        sites={
-            "demo": {
-                "zone": "UTC",
-                "simulator": {"now": "2026-03-11T03:30:00+11:00"},
-                "without_recording": [{"explanation": "x", "dispositions": ["y"]}],
-            }
-        }  # type: ignore[dict-item]
-    )
-
-
 def test_the_tree_is_frozen() -> None:
     settings = smallest()
     with pytest.raises(ValidationError, match="frozen"):
         settings.data = Path("x")
     with pytest.raises(ValidationError, match="frozen"):
         settings.sites["demo"].by_hour = False
-
-
-class TestTheDocument:
-    """``docs/settings.md`` has a row for every key of the tree, with its default and its variable, and no other."""
-
-    @staticmethod
-    def rows() -> dict[str, tuple[str, str]]:
-        """Key to default and variable, as the document has them."""
-        cells = [line.strip("|").split("|") for line in DOC.read_text().splitlines() if line.startswith("| `")]
-        return {row[0].strip(" `"): (row[3].strip(), row[4].strip(" `")) for row in cells}
-
-    @staticmethod
-    def keys(table: type[BaseModel], values: BaseModel, path: str = "") -> Iterator[tuple[str, Any, Any, bool]]:
-        """Each key's path, type and default, and whether it is required."""
-        for name, field in table.model_fields.items():
-            value = getattr(values, name)
-            if isinstance(value, BaseModel) and NoneType not in get_args(field.annotation):
-                yield from TestTheDocument.keys(type(value), value, f"{path}{name}.")
-            elif name == "sites":
-                yield from TestTheDocument.keys(type(value["demo"]), value["demo"], "sites.<slug>.")
-            else:
-                required = field.is_required() and path.startswith("sites.")  # other places have one inside ``data``
-                yield f"{path}{name}", field, field.get_default() if name == "without_recording" else value, required
-                inner = value[0] if name == "without_recording" else value
-                if isinstance(inner, BaseModel):
-                    yield from TestTheDocument.keys(type(inner), inner, f"{path}{name}.")
-
-    def test_has_every_key_and_no_other(self) -> None:
-        assert self.rows().keys() == {path for path, *_ in self.keys(Settings, smallest())}
-
-    def test_has_every_default(self) -> None:
-        rows = self.rows()
-        for path, field, default, required in self.keys(Settings, smallest()):
-            told = rows[path][0]
-            if required or default is None or isinstance(default, BaseModel):
-                assert (path, told) == (path, "required" if required else "none")
-            else:
-                value = tomllib.loads(f"x = {told.strip('`')}")["x"]
-                assert (path, TypeAdapter(field.annotation).validate_python(value)) == (path, default)
-
-    def test_has_every_variable(self) -> None:
-        for path, (_, variable) in self.rows().items():
-            expected = "" if ".without_recording." in path else PREFIX + path.upper().replace(".", "__")
-            assert variable == expected
-
-    def test_and_the_embedded_default_name_no_variable_that_does_not_exist(self) -> None:
-        known = {variable for _, variable in self.rows().values()} | {"NOOJEE_INGEST_CONFIG"}
-        examples = {"NOOJEE_INGEST_SECTION__KEY"}
-        text = DOC.read_text() + default_config().read_text()
-        for name in set(re.findall(r"NOOJEE_INGEST_[A-Z0-9_<>]*[A-Z0-9>]", text)) - examples:
-            assert re.sub(r"SITES__(?!<)[A-Z0-9_]+?__(?=[A-Z])", "SITES__<SLUG>__", name) in known

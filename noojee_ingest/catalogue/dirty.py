@@ -1,0 +1,35 @@
+"""Which site-days changed since the lake was last told: marked by every apply, cleared by who publishes them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import date
+
+from sqlalchemy import Connection, select
+
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.rows import upsert
+from noojee_ingest.catalogue.tables import DirtyDayRow, table
+
+DIRTY = table(DirtyDayRow)
+
+
+def mark_dirty(connection: Connection, days: Iterable[tuple[str, date]]) -> None:
+    """Mark site-days as changed, in a transaction that the caller began."""
+    mark = uuid.uuid4().hex
+    upsert(connection, DIRTY, [{"site": site, "day": day, "mark": mark} for site, day in days])
+
+
+def dirty_days(catalogue: Catalogue, site: str) -> dict[date, str]:
+    """The days of a site that are to be published, oldest first, each with its mark. Raises CatalogueError."""
+    question = select(DIRTY.c.day, DIRTY.c.mark).where(DIRTY.c.site == site).order_by(DIRTY.c.day)
+    with catalogue.read("looking for days to publish") as connection:
+        return {day: mark for day, mark in connection.execute(question)}
+
+
+def clear_dirty(catalogue: Catalogue, site: str, day: date, mark: str) -> None:
+    """A day is published as it was under ``mark``; one that changed since stays dirty. Raises CatalogueError."""
+    these = (DIRTY.c.site == site) & (DIRTY.c.day == day) & (DIRTY.c.mark == mark)
+    with catalogue.write(f"noting that {day} of {site} is published") as connection:
+        connection.execute(DIRTY.delete().where(these))
