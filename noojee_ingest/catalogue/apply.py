@@ -7,14 +7,19 @@ same segments give the same rows in any order and with repeats.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.dialects import among, lock_sites
 from noojee_ingest.catalogue.dirty import mark_dirty
+from noojee_ingest.catalogue.errors import Collided
 from noojee_ingest.catalogue.facts import TABLES
-from noojee_ingest.catalogue.rows import among, row_of, upsert
+from noojee_ingest.catalogue.rows import row_of, upsert
+from noojee_ingest.catalogue.search_index import LegChange, keep_in_step
 from noojee_ingest.catalogue.sums import Sums
 from noojee_ingest.catalogue.tables import (
     AudioStoredRow,
@@ -46,13 +51,15 @@ from noojee_ingest.journal.fold import (
     one_of_each,
 )
 from noojee_ingest.journal.segment import Segment
-from noojee_ingest.model import Finding, FindingKind
+from noojee_ingest.model import Finding, FindingKind, State
 
 LEG, CALL, AUDIO, FINDING = table(LegRow), table(CallRow), table(AudioStoredRow), table(FindingRow)
 SEGMENT, OPEN_SEGMENT = table(SegmentRow), table(OpenSegmentRow)
 
 
 LINKS = ("record_link", "unique_link")
+TRIES = 4
+"""Of a transaction that collided with another program's: ours do not with each other."""
 
 
 def apply(catalogue: Catalogue, segment: Segment) -> bool:
@@ -60,24 +67,33 @@ def apply(catalogue: Catalogue, segment: Segment) -> bool:
 
     Raises CatalogueError; then nothing of it was applied, and applying it again later loses nothing.
     """
+    for _ in range(TRIES - 1):
+        with suppress(Collided):
+            return _apply(catalogue, segment)
+    return _apply(catalogue, segment)
+
+
+def _apply(catalogue: Catalogue, segment: Segment) -> bool:
     with catalogue.write(f"applying journal segment {segment.key}") as connection:
         return apply_within(connection, [segment]) > 0
 
 
 def apply_within(connection: Connection, segments: Sequence[Segment]) -> int:
     """Apply segments together, in a transaction that the caller began. Gives how many had not been applied before."""
+    lock_sites(connection, (event.site for segment in segments for event in segment.events))
     new = {segment.key: segment for segment in segments}
     connection.execute(OPEN_SEGMENT.delete().where(OPEN_SEGMENT.c.key.in_(among(new))))
     for applied in connection.execute(select(SEGMENT.c.key).where(SEGMENT.c.key.in_(among(new)))).scalars():
         del new[applied]
     facts = [Fact.of(event, key) for key, segment in new.items() for event in segment.events]
     sums = Sums()
-    links = _apply_legs(connection, facts, sums)
-    _apply_calls(connection, facts, links, sums)
+    changes = _apply_legs(connection, facts, sums)
+    told_of = _apply_calls(connection, facts, _links_that_changed(changes), sums)
+    keep_in_step(connection, changes, told_of)
     _apply_notes(connection, facts, sums)
     _apply_answers(connection, facts, sums)
     sums.save(connection)
-    mark_dirty(connection, sums.days)
+    mark_dirty(connection, sums.days | _days_of_calls(connection, changes))
     upsert(connection, SEGMENT, [{"key": key} for key in new])
     return len(new)
 
@@ -102,17 +118,16 @@ def _merge(
     return known
 
 
-def _apply_legs(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) -> set[str]:
-    """Gives the links that a leg has got or lost: the calls that share one may have another number of legs now."""
+def _apply_legs(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) -> list[LegChange]:
     about = _of_kind(facts, LegSeen, AudioStored, AudioNotStored, LegAppraised)
     if not about:
-        return set()
+        return []
     told = {fact.event.leg_id for fact in about}
     leg_ids = sorted(told | _same_audio(connection, told, about))
     seen, stored, not_stored, appraised = (
         _merge(connection, kind, leg_ids, about) for kind in (LegSeen, AudioStored, AudioNotStored, LegAppraised)
     )
-    rows, found, links = [], {}, set()
+    rows, found = [], {}
     before = {row["leg_id"]: row for row in _rows(connection, LEG, "leg_id", leg_ids)}
     for leg_id in leg_ids:
         leg_facts = LegFacts(
@@ -120,7 +135,6 @@ def _apply_legs(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) 
         )
         now, findings = fold_leg(leg_facts)
         row = row_of(now)
-        links |= _links(row) ^ _links(before.get(leg_id, {}))
         rows.append(row)
         found[leg_id] = findings
     for row in before.values():
@@ -131,8 +145,23 @@ def _apply_legs(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) 
     for leg_id, finding in _doubles(connection, stored):
         if leg_id in found:
             found[leg_id].append(finding)
-    _save_findings(connection, "leg", {row["leg_id"]: (row, one_of_each(found[row["leg_id"]])) for row in rows}, sums)
-    return links
+    known = _save_findings(
+        connection, "leg", {row["leg_id"]: (row, one_of_each(found[row["leg_id"]])) for row in rows}, sums
+    )
+    return [
+        LegChange(
+            before=before.get(row["leg_id"]),
+            now=row,
+            kinds_before=known.get(row["leg_id"], set()),
+            kinds={finding.kind.value for finding in found[row["leg_id"]]},
+        )
+        for row in rows
+    ]
+
+
+def _links_that_changed(changes: Iterable[LegChange]) -> set[str]:
+    """The links that a leg has got or lost: the calls that share one may have another number of legs now."""
+    return {link for change in changes for link in _links(change.now) ^ _links(change.before or {})}
 
 
 def _links(row: Mapping[str, Any]) -> set[str]:
@@ -144,12 +173,13 @@ def _rows(connection: Connection, target: Table, column: str, ids: Iterable[str]
         yield dict(row)
 
 
-def _same_audio(connection: Connection, leg_ids: set[str], facts: Iterable[Fact[Any]]) -> set[str]:
-    """Legs that share audio with these: a finding on one may be a finding on the other."""
+def _same_audio(connection: Connection, leg_ids: set[str], facts: Sequence[Fact[Any]]) -> set[str]:
+    """Legs that share audio with these at the same site: a finding on one may be a finding on the other."""
+    sites = {fact.event.site for fact in facts}
     digests = {fact.event.content_sha256 for fact in _of_kind(facts, AudioStored)}
     theirs = select(AUDIO.c.content_sha256).where(AUDIO.c.leg_id.in_(among(leg_ids)))
     digests.update(connection.execute(theirs).scalars())
-    sharing = select(AUDIO.c.leg_id).where(AUDIO.c.content_sha256.in_(among(digests)))
+    sharing = select(AUDIO.c.leg_id).where(AUDIO.c.content_sha256.in_(among(digests)), AUDIO.c.site.in_(among(sites)))
     return set(connection.execute(sharing).scalars())
 
 
@@ -174,13 +204,29 @@ def _doubles(connection: Connection, stored: dict[str, Facts[Any]]) -> list[tupl
     ]
 
 
-def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[str], sums: Sums) -> None:
+def _days_of_calls(connection: Connection, changes: Iterable[LegChange]) -> set[tuple[str, date]]:
+    """The site-days of the call records that count the audio of these legs: it may be another day than the leg's."""
+    links = {link for one in changes if _audio(one.before) != _audio(one.now) for link in _links(one.now)}
+    found: set[tuple[str, date]] = set()
+    for name in LINKS if links else ():
+        question = select(CALL.c.site, CALL.c.day).where(CALL.c[name].in_(among(links))).distinct()
+        found.update((row.site, row.day) for row in connection.execute(question))
+    return found
+
+
+def _audio(leg: Mapping[str, Any] | None) -> float | None:
+    """The seconds of a leg that is archived."""
+    return leg["seconds"] if leg is not None and leg["state"] == State.ARCHIVED.value else None
+
+
+def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[str], sums: Sums) -> set[str]:
+    """Gives the links, from before and now, of the calls that changed: their legs are found by other words."""
     about = _of_kind(facts, CallSeen, CallAppraised)
     call_ids = {fact.event.call_id for fact in about}
     for name in LINKS:
         call_ids.update(connection.execute(select(CALL.c.call_id).where(CALL.c[name].in_(among(links)))).scalars())
     if not call_ids:
-        return
+        return set()
     ordered = sorted(call_ids)
     seen = _merge(connection, CallSeen, ordered, about)
     appraised = _merge(connection, CallAppraised, ordered, about)
@@ -193,12 +239,17 @@ def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[
         row = row_of(now)
         rows.append(row)
         found[call_id] = (row, findings)
-    for row in _rows(connection, CALL, "call_id", ordered):
+    before = {row["call_id"]: row for row in _rows(connection, CALL, "call_id", ordered)}
+    for row in before.values():
         sums.call(row, -1)
     for row in rows:
         sums.call(row, +1)
     upsert(connection, CALL, rows)
     _save_findings(connection, "call", found, sums)
+    changed = [
+        one for row in rows for one in (row, before.get(row["call_id"], {})) if row != before.get(row["call_id"])
+    ]
+    return {link for row in changed for link in _links(row)}
 
 
 def _legs_of(connection: Connection, links: Iterable[str]) -> dict[str, set[str]]:
@@ -247,11 +298,15 @@ def _apply_answers(connection: Connection, facts: Sequence[Fact[Any]], sums: Sum
 
 def _save_findings(
     connection: Connection, object_type: str, found: dict[str, tuple[dict[str, Any], list[Finding]]], sums: Sums
-) -> None:
-    """Put what is found about these objects in the place of what was."""
+) -> dict[str, set[str]]:
+    """Put what is found about these objects in the place of what was. Gives the kinds that were, by object."""
     those = (FINDING.c.object_type == object_type) & FINDING.c.object_id.in_(among(found))
-    before = connection.execute(select(FINDING.c.site, FINDING.c.day).where(those)).all()
-    for site, day in before:
+    before = connection.execute(
+        select(FINDING.c.object_id, FINDING.c.kind, FINDING.c.site, FINDING.c.day).where(those)
+    ).all()
+    known: dict[str, set[str]] = {}
+    for object_id, kind, site, day in before:
+        known.setdefault(object_id, set()).add(kind)
         sums.finding({"site": site, "day": day}, -1)
     if before:
         connection.execute(FINDING.delete().where(those))
@@ -270,3 +325,4 @@ def _save_findings(
     for row in rows:
         sums.finding(row, +1)
     upsert(connection, FINDING, rows)
+    return known

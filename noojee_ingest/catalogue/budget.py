@@ -1,9 +1,9 @@
-"""The site budget: what a phone system allows a site as a whole, kept for all processes of this machine.
+"""The site budget: what a phone system allows a site as a whole, kept for all processes that work for it.
 
-It lives in an SQLite file of its own beside the catalogue's, so that neither applying nor rebuilding blocks a request.
-Losing the file costs at most one early request. Two things are kept: the next instant of each rare kind of request,
-taken one by one in a transaction; and leases of concurrent requests, taken by the process for longer than its read
-time-out and renewed while it lives. Nothing is written per audio request.
+It lives beside the catalogue, in an SQLite file or a PostgreSQL schema of its own, so that neither applying nor
+rebuilding blocks a request. Losing it costs at most one early request. Two things are kept: the next instant of each
+rare kind of request, taken one by one in a transaction; and leases of concurrent requests, taken by the process for
+longer than its read time-out and renewed while it lives. Nothing is written per audio request.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from noojee_ingest.catalogue.budget_on_server import BudgetOnServer
 from noojee_ingest.catalogue.errors import CatalogueLocked, CatalogueUnavailable
+from noojee_ingest.catalogue.location import SCHEMA, locate
+from noojee_ingest.catalogue.postgresql import PostgresqlSchema
 
 T = TypeVar("T")
 
@@ -26,16 +29,44 @@ CREATE TABLE IF NOT EXISTS lease (holder TEXT PRIMARY KEY, site TEXT NOT NULL, s
 """
 
 
+class Budget(Protocol):
+    """Every call is a short transaction, by the database's clock, and raises CatalogueError where that fails."""
+
+    def take_turn(self, site: str, kind: str, interval: float) -> float:
+        """Take the next instant of ``kind``, ``interval`` seconds after the one before. Gives the seconds to wait."""
+
+    def lease(self, site: str, holder: str, wanted: int, allowed: int, seconds: float) -> int:
+        """Lease up to ``wanted`` of ``allowed`` concurrent requests for ``seconds``, in place of the holder's lease.
+
+        Gives how many it got; a holder that asks again before its lease ran out gets at least as many as it had.
+        """
+
+    def give_back(self, holder: str) -> None:
+        """End a lease."""
+
+    def leased_sites(self) -> list[str]:
+        """The sites of which any request is leased now."""
+
+    def close(self) -> None:
+        """Let go of connections; leases stay."""
+
+
+def open_budget(url: str, schema: str = SCHEMA) -> Budget:
+    """The budget beside the catalogue at ``url``, made when there is none; ``close`` it. Raises CatalogueError."""
+    location = locate(url, schema)
+    if isinstance(location, PostgresqlSchema):
+        return BudgetOnServer(location)
+    return BudgetFile(location.path.with_name("budget.sqlite"))
+
+
 class BudgetFile:
-    """The budget's file. Every call is a short transaction."""
+    """A Budget in an SQLite file, for all processes of this machine."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._changed("opening", lambda connection: connection.executescript(TABLES))
 
     def take_turn(self, site: str, kind: str, interval: float) -> float:
-        """Take the next instant of ``kind``, ``interval`` seconds after the one before. Gives the seconds to wait."""
-
         def take(connection: sqlite3.Connection) -> float:
             now = _begin(connection)
             question = "SELECT next FROM turn WHERE site = ? AND kind = ?"
@@ -48,11 +79,6 @@ class BudgetFile:
         return self._changed("taking a turn", take)
 
     def lease(self, site: str, holder: str, wanted: int, allowed: int, seconds: float) -> int:
-        """Lease up to ``wanted`` of ``allowed`` concurrent requests for ``seconds``, in place of the holder's lease.
-
-        Gives how many it got; a holder that asks again before its lease ran out gets at least as many as it had.
-        """
-
         def take(connection: sqlite3.Connection) -> int:
             now = _begin(connection)
             connection.execute("DELETE FROM lease WHERE expires <= ? OR holder = ?", (now, holder))
@@ -67,8 +93,18 @@ class BudgetFile:
         return self._changed("leasing concurrent requests", take)
 
     def give_back(self, holder: str) -> None:
-        """End a lease."""
         self._changed("giving back a lease", lambda c: c.execute("DELETE FROM lease WHERE holder = ?", (holder,)))
+
+    def leased_sites(self) -> list[str]:
+        def look(connection: sqlite3.Connection) -> list[str]:
+            now = _begin(connection)
+            found = connection.execute("SELECT DISTINCT site FROM lease WHERE expires > ? ORDER BY site", (now,))
+            return [site for (site,) in found]
+
+        return self._changed("looking for leases", look)
+
+    def close(self) -> None:
+        """Each call has its own connection."""
 
     def _changed(self, doing: str, change: Callable[[sqlite3.Connection], T]) -> T:
         try:

@@ -25,7 +25,7 @@ def dirty_days(catalogue: Catalogue, site: str) -> dict[date, str]:
     """The days of a site that are to be published, oldest first, each with its mark. Raises CatalogueError."""
     question = select(DIRTY.c.day, DIRTY.c.mark).where(DIRTY.c.site == site).order_by(DIRTY.c.day)
     with catalogue.read("looking for days to publish") as connection:
-        return {day: mark for day, mark in connection.execute(question)}
+        return {row.day: row.mark for row in connection.execute(question)}
 
 
 def clear_dirty(catalogue: Catalogue, site: str, day: date, mark: str) -> None:

@@ -4,9 +4,15 @@
 
     CatalogueError
     ├── CatalogueLocked       another program holds it for longer than we wait
+    │   └── Collided          two transactions stood in each other's way, and the server ended ours
     ├── CatalogueUnavailable  cannot be opened, read or written
     └── WrongRevision         made by another version of noojee-ingest
 """
+
+OPENING = "opening the catalogue"
+URLS = "Use sqlite:///FILE or postgresql://[USER@]HOST/DATABASE."
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another one."""
 
 
 class CatalogueError(Exception):
@@ -20,6 +26,10 @@ class CatalogueError(Exception):
 
 class CatalogueLocked(CatalogueError):
     pass
+
+
+class Collided(CatalogueLocked):
+    """Doing the whole transaction again may well succeed."""
 
 
 class CatalogueUnavailable(CatalogueError):

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 from sqlmodel import SQLModel
 
-from noojee_ingest.catalogue.rows import among, row_of
+from noojee_ingest.catalogue.dialects import among
+from noojee_ingest.catalogue.rows import row_of
 from noojee_ingest.catalogue.tables import (
     AudioNotStoredRow,
     AudioStoredRow,

@@ -29,6 +29,9 @@ class InUse:
         """Hold it alone, instead of together. ``False`` when others hold it still after ``seconds``: so do we not."""
         return self._hold(fcntl.LOCK_EX, seconds)
 
+    def lasts(self) -> bool:
+        return self._descriptor >= 0  # the kernel forgets nothing
+
     def _hold(self, how: int, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while True:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from heapq import merge
-from itertools import islice
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, func, or_, select
+from sqlalchemy import BigInteger, Select, Table, and_, cast, func, or_, select
 
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.rows import among
+from noojee_ingest.catalogue.dialects import among
 from noojee_ingest.catalogue.tables import (
     AudioNotStoredRow,
     AudioStoredRow,
@@ -135,12 +133,15 @@ def _with_links(
     return [columns.where(by_record), columns.where(by_unique)]
 
 
-def _sites(catalogue: Catalogue, site: str | None) -> list[str]:
-    """The site that was named, or all of which anything is known."""
-    if site is not None:
-        return [site]
+def known_sites(catalogue: Catalogue) -> list[str]:
+    """The sites of which anything is known, by name."""
     with catalogue.read("looking for sites") as connection:
         return list(connection.execute(select(DAY.c.site).distinct().order_by(DAY.c.site)).scalars())
+
+
+def _sites_of(catalogue: Catalogue, site: str | None) -> list[str]:
+    """The site that was named, or all of which anything is known."""
+    return [site] if site is not None else known_sites(catalogue)
 
 
 def told_last(catalogue: Catalogue, view: View, object_ids: Iterable[str]) -> dict[str, str]:
@@ -270,12 +271,12 @@ def hour_sums(catalogue: Catalogue, site: str, day: date) -> list[Row]:
             LEG.c.hour,
             LEG.c.state,
             func.count().label("legs"),
-            func.coalesce(func.sum(LEG.c.content_size), 0).label("bytes"),
+            func.coalesce(cast(func.sum(LEG.c.content_size), BigInteger), 0).label("bytes"),
             func.coalesce(func.sum(LEG.c.seconds), 0.0).label("seconds"),
         )
         .where(LEG.c.site == site, LEG.c.day == day)
         .group_by(LEG.c.hour, LEG.c.state)
-        .order_by(LEG.c.hour, LEG.c.state)
+        .order_by(LEG.c.hour.nulls_first(), LEG.c.state)
     )
     return _rows(catalogue, "summing a day by hour", question)
 
@@ -324,16 +325,19 @@ def gaps_of_day(catalogue: Catalogue, site: str, day: date, most: int) -> list[R
     """At most ``most`` legs of a day that are missing, rejected or failed, by state and end."""
     states = [State.MISSING.value, State.REJECTED.value, State.FAILED.value]
     question = select(LEG).where(LEG.c.site == site, LEG.c.state.in_(states), LEG.c.day == day)
-    return _rows(catalogue, "listing gaps", question.order_by(LEG.c.state, LEG.c.end, LEG.c.leg_id).limit(most))
+    return _rows(
+        catalogue, "listing gaps", question.order_by(LEG.c.state, LEG.c.end.nulls_first(), LEG.c.leg_id).limit(most)
+    )
 
 
 def legs_named(catalogue: Catalogue, name: str, site: str | None = None) -> list[Row]:
     """Legs whose ``leg_id``, call record id or unique id is exactly ``name``, by start and leg."""
-    found = _legs_of_ids(catalogue, [name], _sites(catalogue, site))
+    found = legs_of_ids(catalogue, [name], _sites_of(catalogue, site))
     return sorted(found, key=lambda row: (row["start"] is None, row["start"], row["leg"] or "", row["leg_id"]))
 
 
-def _legs_of_ids(catalogue: Catalogue, ids: Sequence[str], sites: Sequence[str]) -> list[Row]:
+def legs_of_ids(catalogue: Catalogue, ids: Sequence[str], sites: Sequence[str]) -> list[Row]:
+    """Legs of these sites whose ``leg_id``, call record id or unique id is exactly one of ``ids``."""
     questions = _with_links(select(LEG), LEG, sites, ids, ids)
     questions.append(select(LEG).where(LEG.c.leg_id.in_(among(ids)), LEG.c.site.in_(among(sites))))
     return list({row["leg_id"]: row for row in _rows(catalogue, "looking for legs", *questions)}.values())
@@ -342,7 +346,7 @@ def _legs_of_ids(catalogue: Catalogue, ids: Sequence[str], sites: Sequence[str])
 def calls_named(catalogue: Catalogue, names: Iterable[str], site: str | None = None) -> list[Row]:
     """Call records whose call id, call record id or unique id is one of ``names``."""
     wanted = [name for name in names if name]
-    sites = _sites(catalogue, site)
+    sites = _sites_of(catalogue, site)
     questions = _with_links(select(CALL), CALL, sites, wanted, wanted)
     questions.append(select(CALL).where(CALL.c.call_id.in_(among(wanted)), CALL.c.site.in_(among(sites))))
     found = {row["call_id"]: row for row in _rows(catalogue, "looking for a call", *questions)}
@@ -369,75 +373,3 @@ def segments_about(catalogue: Catalogue, *, leg_ids: Sequence[str], call_ids: Se
         if name in target.c
     ]
     return sorted({row["key"] for row in _rows(catalogue, "looking for history", *questions)})
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What to search legs for; what is ``None`` or empty does not matter. Times are aware; ``until`` is exclusive."""
-
-    site: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    ids: Sequence[str] = ()
-    state: State | None = None
-
-
-Place = tuple[datetime | None, str]
-"""Where a leg stands among those found: its start and id. Legs without a readable start come last."""
-
-
-def search(catalogue: Catalogue, wanted: Search, *, most: int, after: Place | None = None) -> list[Row]:
-    """At most ``most`` legs in order of start and id, from behind ``after``: the place of the last of the page before.
-
-    Legs without a readable start come last, and not where a time is asked for.
-    """
-    sites = _sites(catalogue, wanted.site)
-    if wanted.ids:
-        legs = (row for row in _legs_of_ids(catalogue, wanted.ids, sites) if _is_wanted(row, wanted))
-        return sorted((row for row in legs if after is None or _order(row) > _order_of(after)), key=_order)[:most]
-    parts = [_page] if after is None or after[0] is not None else []
-    if wanted.since is None and wanted.until is None:
-        parts.append(_page_without_start)
-    pages = [_rows(catalogue, "searching", part(site, wanted, after).limit(most)) for site in sites for part in parts]
-    return list(islice(merge(*pages, key=_order), most))
-
-
-def _page(site: str, wanted: Search, after: Place | None) -> Select[Any]:
-    question = select(LEG).where(LEG.c.site == site, LEG.c.start.is_not(None))
-    if wanted.state is not None:
-        question = question.where(LEG.c.state == wanted.state.value)
-    if wanted.since is not None:
-        question = question.where(LEG.c.start >= wanted.since)
-    if wanted.until is not None:
-        question = question.where(LEG.c.start < wanted.until)
-    if after is not None:
-        start, leg_id = after
-        question = question.where(LEG.c.start >= start, or_(LEG.c.start > start, LEG.c.leg_id > leg_id))
-    return question.order_by(LEG.c.start, LEG.c.leg_id)
-
-
-def _page_without_start(site: str, wanted: Search, after: Place | None) -> Select[Any]:
-    question = select(LEG).where(LEG.c.site == site, LEG.c.start.is_(None))
-    if wanted.state is not None:
-        question = question.where(LEG.c.state == wanted.state.value)
-    if after is not None and after[0] is None:
-        question = question.where(LEG.c.leg_id > after[1])
-    return question.order_by(LEG.c.leg_id)
-
-
-def _is_wanted(row: Row, wanted: Search) -> bool:
-    start = row["start"]
-    return (
-        (wanted.state is None or row["state"] == wanted.state.value)
-        and (wanted.since is None or (start is not None and start >= wanted.since))
-        and (wanted.until is None or (start is not None and start < wanted.until))
-    )
-
-
-def _order(row: Row) -> tuple[bool, datetime, str]:
-    return _order_of((row["start"], row["leg_id"]))
-
-
-def _order_of(place: Place) -> tuple[bool, datetime, str]:
-    start, leg_id = place
-    return start is None, start or datetime.min.replace(tzinfo=UTC), leg_id

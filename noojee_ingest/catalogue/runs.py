@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import psutil
 from sqlalchemy import select
 
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.processes import this_process
 from noojee_ingest.catalogue.tables import OpenSegmentRow, RunRow, table
 
 RUN, OPEN_SEGMENT = table(RunRow), table(OpenSegmentRow)
 
 
-def this_process() -> dict[str, Any]:
-    """Host, process id and start time (seconds since the epoch): an id alone may be another process's tomorrow."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+def is_alive(catalogue: Catalogue, row: Any) -> bool:
+    """Whether the process of a run or announced segment lives.
 
-
-def is_alive(row: Any) -> bool:
-    """Whether the process of a run or open segment still lives; that of another host counts as alive."""
-    if row["host"] != socket.gethostname():
-        return True
-    try:
-        return bool(abs(psutil.Process(row["pid"]).create_time() - row["started"]) < 1.0)
-    except psutil.Error:
-        return False
+    In an SQLite file that of another host counts as alive; on PostgreSQL the server knows who has the catalogue open.
+    """
+    with catalogue.read("looking for a process") as connection:
+        return catalogue.location.is_alive(connection, row)
 
 
 def begin_run(catalogue: Catalogue, *, site: str, flow: str, began: datetime) -> str:
@@ -55,7 +47,7 @@ def living_runs(catalogue: Catalogue) -> list[dict[str, Any]]:
     """The runs that have not ended and whose process lives."""
     with catalogue.read("looking for runs") as connection:
         rows = connection.execute(select(RUN).where(RUN.c.ended.is_(None))).mappings().all()
-    return [dict(row) for row in rows if is_alive(row)]
+    return [dict(row) for row in rows if is_alive(catalogue, row)]
 
 
 def last_runs(catalogue: Catalogue, site: str, most: int = 5) -> list[dict[str, Any]]:
@@ -63,6 +55,16 @@ def last_runs(catalogue: Catalogue, site: str, most: int = 5) -> list[dict[str, 
     question = select(RUN).where(RUN.c.site == site).order_by(RUN.c.began.desc(), RUN.c.run_id).limit(most)
     with catalogue.read("looking for runs") as connection:
         return [dict(row) for row in connection.execute(question).mappings()]
+
+
+def latest_run(catalogue: Catalogue, site: str, flow: str, *, ended_with: Iterable[int] = ()) -> dict[str, Any] | None:
+    """The latest run of a flow for a site; where exit codes are given, the latest that ended with one of them."""
+    question = select(RUN).where(RUN.c.site == site, RUN.c.flow == flow)
+    if codes := list(ended_with):
+        question = question.where(RUN.c.exit_code.in_(codes))
+    with catalogue.read("looking for the latest run") as connection:
+        found = connection.execute(question.order_by(RUN.c.began.desc(), RUN.c.run_id).limit(1)).mappings().first()
+    return None if found is None else dict(found)
 
 
 def open_segment(catalogue: Catalogue, key: str) -> None:

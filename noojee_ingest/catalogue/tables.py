@@ -205,8 +205,7 @@ class LegRow(SQLModel, table=True):
     __tablename__ = "leg"
     __table_args__ = (
         Index("leg_day", "site", "day", "hour", "leg_id"),
-        Index("leg_state", "site", "state", "start", "leg_id"),
-        Index("leg_start", "site", "start", "leg_id"),
+        Index("leg_state", "site", "state", "day"),
         Index("leg_unique_link", "unique_link"),
         Index("leg_record_link", "record_link"),
     )
@@ -274,6 +273,34 @@ class CallRow(SQLModel, table=True):
     campaign: str | None = None
     allocation: str | None = None
     fields: dict[str, str] | None = Field(default=None, sa_type=TextMap)
+
+
+class LegSearchRow(SQLModel, table=True):
+    """What a leg is found by: its terms, and its text by any part of it.
+
+    ``at``: microseconds from 1970 to its start, UTC. ``number``: under which FTS5 knows its text.
+    """
+
+    __tablename__ = "leg_search"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    leg_id: str = Field(primary_key=True)
+    site: str
+    number: int = Field(sa_type=BigInteger)
+    at: int = Field(sa_type=BigInteger)
+    terms: tuple[str, ...] = Field(sa_type=Texts)
+    text: str
+
+
+class LegTermRow(SQLModel, table=True):
+    """One term of one leg, so that the legs of a term come in order of their start. ``term``: a digest of it."""
+
+    __tablename__ = "leg_term"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    term: str = Field(primary_key=True)
+    at: int = Field(primary_key=True, sa_type=BigInteger)
+    leg_id: str = Field(primary_key=True)
 
 
 class FindingRow(SQLModel, table=True):
@@ -372,6 +399,7 @@ def table(row: type[SQLModel]) -> Table:
 
 REBUILDABLE = (
     ListAnsweredRow, LegSeenRow, CallSeenRow, EntryRefusedRow, AudioStoredRow, AudioNotStoredRow,
-    LegAppraisedRow, CallAppraisedRow, ObjectNotedRow, LegRow, CallRow, FindingRow, DayRow, SegmentRow,
+    LegAppraisedRow, CallAppraisedRow, ObjectNotedRow, LegRow, CallRow, LegSearchRow, LegTermRow, FindingRow, DayRow,
+    SegmentRow,
 )  # fmt: skip
 VOLATILE = (DirtyDayRow, OpenSegmentRow, RunRow, RevisionRow)

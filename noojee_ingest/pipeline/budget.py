@@ -6,10 +6,10 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from types import TracebackType
 
-from noojee_ingest.catalogue.budget import BudgetFile
+from noojee_ingest.catalogue.budget import Budget
 from noojee_ingest.catalogue.errors import CatalogueError
 from noojee_ingest.noojee import Interrupted, TurnKind
 
@@ -18,7 +18,7 @@ MARGIN_SECONDS = 0.1  # two requests may arrive closer together than they were s
 
 
 class SiteBudget:
-    """A Limiter (noojee.limits) over a budget file. Enter it before use; leaving gives the lease back.
+    """A Limiter (noojee.limits) over the Budget of all processes. Enter it before use; leaving gives the lease back.
 
     ``allowed`` is what the site allows at once, ``wanted`` what this process may use of it; ``intervals`` are seconds
     between requests of a kind; ``lease_seconds`` must be longer than the client's read time-out, so that a request of a
@@ -28,7 +28,7 @@ class SiteBudget:
 
     def __init__(
         self,
-        file: BudgetFile,
+        budget: Budget,
         site: str,
         *,
         allowed: int,
@@ -37,7 +37,7 @@ class SiteBudget:
         intervals: Mapping[TurnKind, float],
         stop: threading.Event,
     ) -> None:
-        self._file = file
+        self._budget = budget
         self._site = site
         self._allowed = allowed
         self._wanted = wanted
@@ -67,11 +67,12 @@ class SiteBudget:
         self._renewing.join()
         if self._lost is not None:
             raise self._lost
-        self._file.give_back(self._holder)
+        with suppress(CatalogueError) if error is not None else nullcontext():  # what ended the run is what counts
+            self._budget.give_back(self._holder)
 
     def _lease(self) -> None:
         asked = time.monotonic()
-        granted = self._file.lease(self._site, self._holder, self._wanted, self._allowed, self._lease_seconds)
+        granted = self._budget.lease(self._site, self._holder, self._wanted, self._allowed, self._lease_seconds)
         self._expires = asked + self._lease_seconds
         with self._changed:
             self._granted = granted
@@ -105,7 +106,7 @@ class SiteBudget:
 
     def turn(self, kind: TurnKind) -> None:
         """Take the next turn of this kind and wait for it. Raises Interrupted."""
-        seconds = self._file.take_turn(self._site, kind.value, self._intervals[kind] + MARGIN_SECONDS)
+        seconds = self._budget.take_turn(self._site, kind.value, self._intervals[kind] + MARGIN_SECONDS)
         self.seconds_waited += max(0.0, seconds)
         if self._stop.wait(seconds):
             raise Interrupted(f"stopped while waiting for the next {kind} request")

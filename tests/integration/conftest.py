@@ -10,6 +10,8 @@ import pytest
 from noojee_ingest.storage.root import RootName
 from noojee_ingest.storage.s3_options import Place, S3Options
 from tests.integration.faulty_proxy import FaultyProxy
+from tests.integration.postgres_server import PostgresServer
+from tests.integration.postgres_server import running as postgres_running
 from tests.integration.s3_server import OWNER, Keys, S3Server, running
 
 _numbers = count()
@@ -60,3 +62,16 @@ def s3_options(s3_server: S3Server, sign_in: Callable[[Keys], None]) -> Callable
         return S3Options(**{"places": places, "endpoint": s3_server.endpoint, "path_style": True, **told})  # type: ignore[arg-type]
 
     return options
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """For all tests of the session; each has a schema of its own. Who stops it starts one of his own instead."""
+    with postgres_running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_schema() -> str:
+    """A name that no other test uses."""
+    return f"catalogue_{next(_numbers)}"

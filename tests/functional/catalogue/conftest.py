@@ -1,10 +1,15 @@
-"""Catalogues and stores in the test's own folder."""
+"""Catalogues and stores in the test's own folder.
+
+Tests that speak of no engine ask for these fixtures alone; tests/integration/catalogue runs them again with its own.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -16,19 +21,51 @@ from noojee_ingest.storage.root import Root
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/catalogue.db"
+AddressOf = Callable[[str], dict[str, str]]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[..., Catalogue]]:
+def address_of(tmp_path: Path) -> AddressOf:
+    """The ``url`` and ``schema`` of the test's catalogue of a name."""
+    return lambda name: {"url": f"sqlite:///{tmp_path}/{name}.db", "schema": "of_no_matter"}
+
+
+@pytest.fixture
+def address(address_of: AddressOf) -> dict[str, str]:
+    return address_of("catalogue")
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Callable[[], list[str]]:
+    """Names what a rebuild of the test's catalogue has left beside it."""
+    return lambda: sorted(path.name for path in tmp_path.iterdir() if "rebuilt" in path.name)
+
+
+@pytest.fixture
+def pass_time(tmp_path: Path) -> Callable[[float], None]:
+    """As if all that is in the budget had been written so many seconds ago; less than nothing: a clock set back."""
+
+    def passed(seconds: float) -> None:
+        with closing(sqlite3.connect(tmp_path / "budget.sqlite")) as file:
+            file.execute("UPDATE turn SET taken = taken - ?1, next = next - ?1", (seconds,))
+            file.execute("UPDATE lease SET taken = taken - ?1, expires = expires - ?1", (seconds,))
+            file.commit()
+
+    return passed
+
+
+@pytest.fixture
+def url(address: dict[str, str]) -> str:
+    return address["url"]
+
+
+@pytest.fixture
+def opened(address_of: AddressOf) -> Iterator[Callable[..., Catalogue]]:
     """Opens catalogues by name, new or known, and closes them at the end."""
     with ExitStack() as stack:
 
         def open_one(name: str = "catalogue", busy_seconds: float = 30.0) -> Catalogue:
-            catalogue = Catalogue.open(f"sqlite:///{tmp_path}/{name}.db", busy_seconds=busy_seconds)
+            catalogue = Catalogue.open(**address_of(name), busy_seconds=busy_seconds)
             stack.callback(catalogue.close)
             return catalogue
 
@@ -38,6 +75,18 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Catalogue]]:
 @pytest.fixture
 def catalogue(opened: Callable[..., Catalogue]) -> Catalogue:
     return opened()
+
+
+@pytest.fixture(scope="module")
+def emptied() -> Callable[[], AbstractContextManager[Catalogue]]:
+    """Gives an empty catalogue, again and again: for tests that need one for each of many examples."""
+
+    @contextmanager
+    def new() -> Iterator[Catalogue]:
+        with TemporaryDirectory() as folder, closing(Catalogue.open(f"sqlite:///{folder}/catalogue.db")) as catalogue:
+            yield catalogue
+
+    return new
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -244,7 +242,9 @@ def answering(event: Event, others: list[str]) -> Event:
 
 @settings(max_examples=40)
 @given(st.lists(ANY_EVENT, min_size=1, max_size=14), st.data())
-def test_any_events_in_any_cut_give_what_folding_in_memory_gives(events: list[Event], data: st.DataObject) -> None:
+def test_any_events_in_any_cut_give_what_folding_in_memory_gives(
+    emptied: Callable[[], AbstractContextManager[Catalogue]], events: list[Event], data: st.DataObject
+) -> None:
     names = [event.event_id for event in events]
     told: dict[str, Event] = {}
     for event in events:
@@ -253,19 +253,15 @@ def test_any_events_in_any_cut_give_what_folding_in_memory_gives(events: list[Ev
     shuffled = data.draw(st.permutations(list(told.values())))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=5)))
     parts = [shuffled[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
-    with TemporaryDirectory() as folder:
-        catalogue = Catalogue.open(f"sqlite:///{Path(folder)}/catalogue.db")
-        try:
-            so_far: list[Any] = []
-            for number, part in enumerate(parts):
-                apply(catalogue, segment(number, *part))
-                so_far += part
-                assert rows(catalogue, DayRow) == expected(so_far)["day"]
-            expectation = expected(so_far)
-            for row in (LegRow, CallRow, FindingRow):
-                assert rows(catalogue, row) == expectation[row.__tablename__]
-        finally:
-            catalogue.close()
+    with emptied() as catalogue:
+        so_far: list[Any] = []
+        for number, part in enumerate(parts):
+            apply(catalogue, segment(number, *part))
+            so_far += part
+            assert rows(catalogue, DayRow) == expected(so_far)["day"]
+        expectation = expected(so_far)
+        for row in (LegRow, CallRow, FindingRow):
+            assert rows(catalogue, row) == expectation[row.__tablename__]
 
 
 def test_the_numbers_of_calls_and_legs_agree() -> None:

@@ -2,80 +2,79 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from noojee_ingest.catalogue.budget import BudgetFile
-from noojee_ingest.catalogue.errors import CatalogueLocked, CatalogueUnavailable
+from noojee_ingest.catalogue.apply import apply_within
+from noojee_ingest.catalogue.budget import Budget, open_budget
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.location import locate
+from noojee_ingest.journal.segment import Segment
+from tests.unit.journal.story import leg_seen
 
 SITE, HOUR = "acme", "by-hour"
 
 
+PassTime = Callable[[float], None]
+
+
 @pytest.fixture
-def budget(tmp_path: Path) -> BudgetFile:
-    return BudgetFile(tmp_path / "deep" / "budget.sqlite")
-
-
-def pass_time(budget: BudgetFile, seconds: float) -> None:
-    """As if all that is in the file had been written so long ago; less than nothing is a clock that was set back."""
-    with closing(sqlite3.connect(budget.path)) as file:
-        file.execute("UPDATE turn SET taken = taken - ?1, next = next - ?1", (seconds,))
-        file.execute("UPDATE lease SET taken = taken - ?1, expires = expires - ?1", (seconds,))
-        file.commit()
+def budget(address: dict[str, str]) -> Iterator[Budget]:
+    with closing(open_budget(**address)) as budget:
+        yield budget
 
 
 # -- turns
 
 
-def test_the_first_turn_is_at_once_and_each_further_one_an_interval_later(budget: BudgetFile) -> None:
+def test_the_first_turn_is_at_once_and_each_further_one_an_interval_later(budget: Budget) -> None:
     waits = [budget.take_turn(SITE, HOUR, 10_000.0) for _ in range(4)]
     assert waits[0] == 0.0
     for earlier, later in pairwise(waits):
         assert 0 <= earlier + 10_000.0 - later < 5_000.0
 
 
-def test_turns_of_another_site_or_kind_are_others(budget: BudgetFile) -> None:
+def test_turns_of_another_site_or_kind_are_others(budget: Budget) -> None:
     budget.take_turn(SITE, HOUR, 1_000.0)
     assert budget.take_turn("zenith", HOUR, 1_000.0) == 0.0
     assert budget.take_turn(SITE, "lead", 100.0) == 0.0
 
 
-def test_after_a_pause_the_turn_is_at_once_and_pauses_are_not_saved_up(budget: BudgetFile) -> None:
+def test_after_a_pause_the_turn_is_at_once_and_pauses_are_not_saved_up(budget: Budget, pass_time: PassTime) -> None:
     budget.take_turn(SITE, HOUR, 1_000.0)
-    pass_time(budget, 5_000.0)
+    pass_time(5_000.0)
     assert budget.take_turn(SITE, HOUR, 1_000.0) == 0.0
     assert budget.take_turn(SITE, HOUR, 1_000.0) > 500.0
 
 
-def test_a_turn_outlives_the_process_that_took_it(budget: BudgetFile) -> None:
-    take = "import sys; from pathlib import Path; from noojee_ingest.catalogue.budget import BudgetFile;"
-    take += "print(BudgetFile(Path(sys.argv[1])).take_turn('acme', 'by-hour', 1000.0))"
-    done = subprocess.run([sys.executable, "-c", take, str(budget.path)], capture_output=True, text=True, check=True)
+def test_a_turn_outlives_the_process_that_took_it(budget: Budget, address: dict[str, str]) -> None:
+    take = "import sys; from noojee_ingest.catalogue.budget import open_budget;"
+    take += "print(open_budget(*sys.argv[1:3]).take_turn('acme', 'by-hour', 1000.0))"
+    command = [sys.executable, "-c", take, *address.values()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(done.stdout) == 0.0
     assert budget.take_turn(SITE, HOUR, 1_000.0) > 500.0
 
 
 TAKE = """
 import sys, time
-from pathlib import Path
-from noojee_ingest.catalogue.budget import BudgetFile
+from noojee_ingest.catalogue.budget import open_budget
 sys.stdin.readline()
-budget = BudgetFile(Path(sys.argv[1]))
+budget = open_budget(*sys.argv[1:3])
 for _ in range(5):
     wait = budget.take_turn("acme", "by-hour", 1000.0)
     print(time.time() + wait)
 """
 
 
-def test_turns_keep_their_distance_over_processes_that_open_a_new_file_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", TAKE, str(tmp_path / "budget.sqlite")]
+def test_turns_keep_their_distance_over_processes_that_open_a_new_budget_at_once(address: dict[str, str]) -> None:
+    command = [sys.executable, "-c", TAKE, *address.values()]
     started = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(4)
@@ -88,7 +87,7 @@ def test_turns_keep_their_distance_over_processes_that_open_a_new_file_at_once(t
     assert all(later - earlier > 500.0 for earlier, later in pairwise(instants))
 
 
-def test_turns_keep_their_distance_over_threads(budget: BudgetFile) -> None:
+def test_turns_keep_their_distance_over_threads(budget: Budget) -> None:
     waits: list[float] = []
 
     def take() -> None:
@@ -107,18 +106,18 @@ def test_turns_keep_their_distance_over_threads(budget: BudgetFile) -> None:
 
 @pytest.mark.parametrize("back", [3_600.0, 86_400.0 * 365])
 def test_a_clock_that_was_set_back_costs_no_more_than_what_was_waited_for_anyway(
-    budget: BudgetFile, back: float
+    budget: Budget, pass_time: PassTime, back: float
 ) -> None:
     for _ in range(3):
         budget.take_turn(SITE, HOUR, 1_000.0)
-    pass_time(budget, -back)
+    pass_time(-back)
     assert 2_000.0 < budget.take_turn(SITE, HOUR, 1_000.0) <= 3_000.0
     assert 3_000.0 < budget.take_turn(SITE, HOUR, 1_000.0) <= 4_000.0
 
 
-def test_a_clock_that_was_set_forward_costs_nothing(budget: BudgetFile) -> None:
+def test_a_clock_that_was_set_forward_costs_nothing(budget: Budget, pass_time: PassTime) -> None:
     budget.take_turn(SITE, HOUR, 1_000.0)
-    pass_time(budget, 86_400.0)
+    pass_time(86_400.0)
     assert budget.take_turn(SITE, HOUR, 1_000.0) == 0.0
     assert budget.take_turn(SITE, HOUR, 1_000.0) > 500.0
 
@@ -126,7 +125,7 @@ def test_a_clock_that_was_set_forward_costs_nothing(budget: BudgetFile) -> None:
 # -- leases
 
 
-def test_leases_of_a_site_add_up_to_what_is_allowed(budget: BudgetFile) -> None:
+def test_leases_of_a_site_add_up_to_what_is_allowed(budget: Budget) -> None:
     assert budget.lease(SITE, "a", wanted=3, allowed=8, seconds=600) == 3
     assert budget.lease(SITE, "b", wanted=4, allowed=8, seconds=600) == 4
     assert budget.lease(SITE, "c", wanted=4, allowed=8, seconds=600) == 1
@@ -134,7 +133,7 @@ def test_leases_of_a_site_add_up_to_what_is_allowed(budget: BudgetFile) -> None:
     assert budget.lease("zenith", "e", wanted=4, allowed=8, seconds=600) == 4
 
 
-def test_a_holder_that_renews_keeps_what_it_has_and_gets_what_became_free(budget: BudgetFile) -> None:
+def test_a_holder_that_renews_keeps_what_it_has_and_gets_what_became_free(budget: Budget) -> None:
     budget.lease(SITE, "a", wanted=6, allowed=8, seconds=600)
     assert budget.lease(SITE, "b", wanted=6, allowed=8, seconds=600) == 2
     assert budget.lease(SITE, "a", wanted=6, allowed=8, seconds=600) == 6
@@ -143,45 +142,48 @@ def test_a_holder_that_renews_keeps_what_it_has_and_gets_what_became_free(budget
     assert budget.lease(SITE, "b", wanted=6, allowed=8, seconds=600) == 6
 
 
-def test_a_site_that_allows_less_than_is_leased_gives_nothing_more(budget: BudgetFile) -> None:
+def test_a_site_that_allows_less_than_is_leased_gives_nothing_more(budget: Budget) -> None:
     budget.lease(SITE, "a", wanted=6, allowed=8, seconds=600)
     assert budget.lease(SITE, "b", wanted=2, allowed=4, seconds=600) == 0
     assert budget.lease(SITE, "a", wanted=6, allowed=4, seconds=600) == 4
 
 
-def test_the_lease_of_a_holder_that_is_silent_runs_out_and_is_taken_by_another(budget: BudgetFile) -> None:
+def test_the_lease_of_a_holder_that_is_silent_runs_out_and_is_taken_by_another(
+    budget: Budget, pass_time: PassTime
+) -> None:
     assert budget.lease(SITE, "dead", wanted=8, allowed=8, seconds=600) == 8
     assert budget.lease(SITE, "b", wanted=8, allowed=8, seconds=600) == 0
-    pass_time(budget, 700)
+    pass_time(700)
     assert budget.lease(SITE, "b", wanted=8, allowed=8, seconds=600) == 8
     assert budget.lease(SITE, "dead", wanted=8, allowed=8, seconds=600) == 0
 
 
-def test_giving_back_what_one_does_not_hold_is_fine(budget: BudgetFile) -> None:
+def test_giving_back_what_one_does_not_hold_is_fine(budget: Budget) -> None:
     budget.give_back("nobody")
 
 
-def test_a_clock_that_was_set_back_does_not_make_the_lease_of_a_dead_holder_last(budget: BudgetFile) -> None:
+def test_a_clock_that_was_set_back_does_not_make_the_lease_of_a_dead_holder_last(
+    budget: Budget, pass_time: PassTime
+) -> None:
     budget.lease(SITE, "dead", wanted=8, allowed=8, seconds=600)
-    pass_time(budget, -86_400.0)
+    pass_time(-86_400.0)
     assert budget.lease(SITE, "b", wanted=8, allowed=8, seconds=600) == 0
-    pass_time(budget, 700)
+    pass_time(700)
     assert budget.lease(SITE, "b", wanted=8, allowed=8, seconds=600) == 8
 
 
 LEASE = """
 import sys
-from pathlib import Path
-from noojee_ingest.catalogue.budget import BudgetFile
+from noojee_ingest.catalogue.budget import open_budget
 sys.stdin.readline()
-print(BudgetFile(Path(sys.argv[1])).lease("acme", sys.argv[2], wanted=3, allowed=8, seconds=600.0))
+print(open_budget(*sys.argv[1:3]).lease("acme", sys.argv[3], wanted=3, allowed=8, seconds=600.0))
 """
 
 
-def test_leases_add_up_over_processes(tmp_path: Path) -> None:
+def test_leases_add_up_over_processes(address: dict[str, str]) -> None:
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", LEASE, str(tmp_path / "budget.sqlite"), str(number)],
+            [sys.executable, "-c", LEASE, *address.values(), str(number)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -192,37 +194,25 @@ def test_leases_add_up_over_processes(tmp_path: Path) -> None:
     assert sorted(got) == [0, 2, 3, 3]
 
 
-# -- the file
+def test_the_sites_of_which_anything_is_leased(budget: Budget, pass_time: PassTime) -> None:
+    assert budget.leased_sites() == []
+    for site, holder in (("zenith", "a"), (SITE, "b"), (SITE, "c")):
+        budget.lease(site, holder, wanted=1, allowed=8, seconds=600)
+    assert budget.leased_sites() == [SITE, "zenith"]
+    budget.give_back("a")
+    assert budget.leased_sites() == [SITE]
+    pass_time(700)
+    assert budget.leased_sites() == []
 
 
-def test_a_lost_file_costs_no_more_than_one_early_request(budget: BudgetFile) -> None:
-    budget.take_turn(SITE, HOUR, 1_000.0)
-    budget.path.unlink()
-    again = BudgetFile(budget.path)
-    assert again.take_turn(SITE, HOUR, 1_000.0) == 0.0
-    assert again.take_turn(SITE, HOUR, 1_000.0) > 60.0
-
-
-def test_a_file_that_is_no_database_is_told_with_its_name_and_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "budget.sqlite"
-    path.write_bytes(b"not a database, but long enough to be looked at")
-    with pytest.raises(CatalogueUnavailable, match=r"opening in the site budget .*budget\.sqlite.*may be deleted"):
-        BudgetFile(path)
-
-
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("")
-    with pytest.raises(CatalogueUnavailable, match="site budget"):
-        BudgetFile(tmp_path / "data" / "budget.sqlite")
-
-
-def test_a_file_that_another_program_holds_is_told_as_locked(
-    monkeypatch: pytest.MonkeyPatch, budget: BudgetFile
+def test_neither_an_apply_nor_a_rebuild_holds_up_the_budget(
+    budget: Budget, address: dict[str, str], opened: Callable[..., Catalogue]
 ) -> None:
-    connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda path, **kept: connect(path, **kept | {"timeout": 0.1}))
-    with closing(connect(budget.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(CatalogueLocked, match="taking a turn in the site budget"):
-            budget.take_turn(SITE, HOUR, 1.0)
-    assert budget.take_turn(SITE, HOUR, 1.0) == 0.0
+    catalogue = opened()
+    with catalogue.write("applying") as connection:
+        apply_within(connection, [Segment("journal/a", (leg_seen(1),))])
+        assert budget.take_turn(SITE, HOUR, 1.0) == 0.0
+    catalogue.close()
+    with closing(locate(**address).hold()) as rebuild:
+        assert rebuild.alone(seconds=0)
+        assert budget.lease(SITE, "a", wanted=3, allowed=8, seconds=600) == 3

@@ -28,6 +28,7 @@ from tests.functional.catalogue.recount import contents, recounted, rows
 from tests.unit.journal.story import everything, leg_seen
 
 Opened = Callable[..., Catalogue]
+AddressOf = Callable[[str], dict[str, str]]
 
 
 def story(into: int) -> list[Segment]:
@@ -67,21 +68,21 @@ APPLY = """
 import pickle, random, sys
 from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import Catalogue
-url, segments, seed = sys.argv[1], pickle.load(open(sys.argv[2], "rb")), int(sys.argv[3])
+url, schema, segments, seed = *sys.argv[1:3], pickle.load(open(sys.argv[3], "rb")), int(sys.argv[4])
 random.Random(seed).shuffle(segments)
 sys.stdin.readline()
-catalogue = Catalogue.open(url)
+catalogue = Catalogue.open(url, schema=schema)
 print(sum(apply(catalogue, one) for one in segments))
 catalogue.close()
 """
 
 
 def test_three_processes_that_apply_the_same_segments_to_a_new_catalogue_give_what_one_gives(
-    tmp_path: Path, opened: Opened
+    tmp_path: Path, opened: Opened, address_of: AddressOf
 ) -> None:
     segments = story(20)
     (tmp_path / "segments").write_bytes(pickle.dumps(segments))
-    command = [sys.executable, "-c", APPLY, f"sqlite:///{tmp_path}/shared.db", str(tmp_path / "segments")]
+    command = [sys.executable, "-c", APPLY, *address_of("shared").values(), str(tmp_path / "segments")]
     started = [
         subprocess.Popen(
             [*command, str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -111,11 +112,11 @@ from noojee_ingest.storage.folder import open_folder_store
 from tests.unit.journal.story import SITE, everything
 
 def die(here):
-    if here == sys.argv[2]:
+    if here == sys.argv[4]:
         os.kill(os.getpid(), signal.SIGKILL)
 
 folder = Path(sys.argv[1])
-root, catalogue = open_folder_store(folder / "store").archive, Catalogue.open(f"sqlite:///{folder}/catalogue.db")
+root, catalogue = open_folder_store(folder / "store").archive, Catalogue.open(sys.argv[2], schema=sys.argv[3])
 events = [event for event in everything() if event.site == SITE]
 for one in segments(SITE, events, datetime.now(UTC)):
     open_segment(catalogue, one.key)
@@ -132,7 +133,7 @@ for one in segments(SITE, events, datetime.now(UTC)):
 def recovered(catalogue: Catalogue, root: Root) -> None:
     """What the next run does with the segments that were announced."""
     for row in open_segments(catalogue):
-        assert not is_alive(row)
+        assert not is_alive(catalogue, row)
         try:
             apply(catalogue, segment.read(root, row["key"]))
         except NotFound:
@@ -143,11 +144,11 @@ def recovered(catalogue: Catalogue, root: Root) -> None:
     ("where", "left"), [("announced", (1, 0, 0)), ("put", (1, 0, 1)), ("applying", (1, 0, 1)), ("applied", (0, 1, 1))]
 )
 def test_a_segment_that_was_put_is_applied_later_wherever_its_writer_was_killed(
-    tmp_path: Path, opened: Opened, where: str, left: tuple[int, int, int]
+    tmp_path: Path, opened: Opened, address: dict[str, str], where: str, left: tuple[int, int, int]
 ) -> None:
     """``left``: how many segments are announced, were applied before the recovery, and are applied after it."""
     announced, before, after = left
-    done = subprocess.run([sys.executable, "-c", RECORD, str(tmp_path), where], check=False)
+    done = subprocess.run([sys.executable, "-c", RECORD, str(tmp_path), *address.values(), where], check=False)
     assert done.returncode == -signal.SIGKILL
     catalogue, root = opened(), open_folder_store(tmp_path / "store").archive
     keys = list(segment.keys(root))
@@ -158,17 +159,6 @@ def test_a_segment_that_was_put_is_applied_later_wherever_its_writer_was_killed(
     assert len(segments_applied(catalogue, keys)) == after
     assert (rows(catalogue, LegRow) != []) is bool(after)
     assert rows(catalogue, DayRow) == recounted(catalogue)
-
-
-def test_the_announcement_of_a_living_process_is_told_from_that_of_a_dead_one(catalogue: Catalogue) -> None:
-    open_segment(catalogue, "journal/a")
-    (row,) = open_segments(catalogue)
-    assert is_alive(row)
-    assert not is_alive(row | {"started": row["started"] - 3600})
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    assert not is_alive(row | {"pid": gone.pid})
-    assert is_alive(row | {"pid": gone.pid, "host": "another"})
 
 
 def test_a_segment_announced_and_applied_by_another_is_no_longer_announced(opened: Opened) -> None:

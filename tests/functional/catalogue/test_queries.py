@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import inspect
-import random
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import event
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.queries import Asked, Search, search
-from noojee_ingest.catalogue.tables import REBUILDABLE, CallRow, DayRow, FindingRow, LegRow
+from noojee_ingest.catalogue.queries import Asked
+from noojee_ingest.catalogue.tables import CallRow, DayRow, FindingRow, LegRow
 from noojee_ingest.journal.events import Event, Outcome, Verdict
 from noojee_ingest.journal.segment import Segment
-from noojee_ingest.model import FindingKind, Leg, State, View
+from noojee_ingest.model import FindingKind, Leg, View
+from tests.functional.catalogue.plans import read_whole, statements
 from tests.functional.catalogue.recount import rows
 from tests.unit.journal.story import (
     DAY,
@@ -63,12 +61,11 @@ def holding(catalogue: Catalogue) -> Holding:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+def story(emptied: Callable[[], AbstractContextManager[Catalogue]]) -> Iterator[Catalogue]:
     """The whole story. Leave it as it is."""
-    catalogue = Catalogue.open(f"sqlite:///{tmp_path_factory.mktemp('story')}/catalogue.db")
-    apply(catalogue, Segment("journal/story", tuple(everything())))
-    yield catalogue
-    catalogue.close()
+    with emptied() as catalogue:
+        apply(catalogue, Segment("journal/story", tuple(everything())))
+        yield catalogue
 
 
 # -- what discovery asks
@@ -363,80 +360,6 @@ def test_the_segments_that_hold_the_history_of_a_leg_and_a_call(holding: Holding
     assert queries.segments_about(catalogue, leg_ids=[leg(1)], call_ids=[call(7)])[-1] == "journal/6"
 
 
-# -- search
-
-
-def found_by(catalogue: Catalogue, most: int = 100, **wanted: Any) -> list[str]:
-    return [row["leg_id"] for row in search(catalogue, Search(**wanted), most=most)]
-
-
-def test_search_gives_legs_in_order_of_start_and_those_without_one_last(holding: Holding) -> None:
-    catalogue = holding(*(leg_seen(number) for number in (5, 3, 9, 1)), leg_seen(4, start=None))
-    assert found_by(catalogue) == [leg(number) for number in (1, 3, 5, 9, 4)]
-    assert found_by(catalogue, most=2) == [leg(1), leg(3)]
-    assert found_by(catalogue, since=at(1)) == [leg(number) for number in (1, 3, 5, 9)]
-    assert [row["leg_id"] for row in search(catalogue, Search(), most=9, after=(at(9), leg(9)))] == [leg(4)]
-    assert search(catalogue, Search(), most=9, after=(None, leg(4))) == []
-
-
-def test_search_by_time_includes_since_and_excludes_until(holding: Holding) -> None:
-    catalogue = holding(*(leg_seen(number) for number in range(1, 8)))
-    assert found_by(catalogue, since=at(3), until=at(5)) == [leg(3), leg(4)]
-    assert found_by(catalogue, since=at(7)) == [leg(7)]
-    assert found_by(catalogue, until=at(2)) == [leg(1)]
-
-
-def test_search_by_state_and_site(story: Catalogue) -> None:
-    for state in State:
-        for site in (SITE, OTHER_SITE):
-            own = [row for row in rows(story, LegRow) if (row["state"], row["site"]) == (state.value, site)]
-            in_order = sorted(own, key=lambda row: (row["start"] is None, str(row["start"]), row["leg_id"]))
-            assert found_by(story, state=state, site=site) == [row["leg_id"] for row in in_order]
-
-
-def test_search_by_id_finds_what_has_no_start_too_and_heeds_the_other_wishes(holding: Holding) -> None:
-    catalogue = holding(leg_seen(2), leg_seen(3, start=None), leg_seen(4), stored(4), leg_seen(2, site=OTHER_SITE))
-    assert found_by(catalogue, ids=["9001"], site=SITE) == [leg(2), leg(3)]
-    assert found_by(catalogue, ids=["9001"]) == [*sorted([leg(2), leg(2, OTHER_SITE)]), leg(3)]
-    assert found_by(catalogue, ids=[leg(4), "1773100000.1"], site=SITE) == [leg(2), leg(4), leg(3)]
-    assert found_by(catalogue, ids=["9001", leg(4)], state=State.ARCHIVED) == [leg(4)]
-    assert found_by(catalogue, ids=["9001", leg(4)], since=at(3)) == [leg(4)]
-    assert found_by(catalogue, ids=["9001", leg(4)], until=at(3), site=SITE) == [leg(2)]
-    assert found_by(catalogue, ids=["unheard of"]) == []
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7])
-@pytest.mark.parametrize("wishes", [{}, {"site": SITE}, {"state": State.DISCOVERED}, {"ids": ["u", "v"]}])
-def test_pages_together_are_all_legs_once_in_one_order_even_with_equal_starts(
-    holding: Holding, size: int, wishes: dict[str, Any]
-) -> None:
-    starts = [0, 1, 1, 1, 1, 2, 2, 3, 3, 3]
-    events = [
-        leg_seen(number, start=at(start), unique_id="uv"[number % 2], site=(SITE, OTHER_SITE)[number % 3 == 0])
-        for number, start in enumerate(starts)
-    ]
-    events += [leg_seen(number, start=None, unique_id="u") for number in (50, 51, 52)]
-    catalogue = holding(*random.Random(size).sample(events, len(events)))
-    whole = search(catalogue, Search(**wishes), most=100)
-    paged: list[Any] = []
-    after: tuple[datetime | None, str] | None = None
-    while page := search(catalogue, Search(**wishes), most=size, after=after):
-        assert len(page) <= size
-        paged += page
-        after = page[-1]["start"], page[-1]["leg_id"]
-    assert paged == whole
-    assert len({row["leg_id"] for row in whole}) == len(whole)
-    assert len(whole) == len([row for row in rows(catalogue, LegRow) if row["site"] == SITE or "site" not in wishes])
-
-
-def test_a_leg_that_comes_between_two_pages_does_no_harm(holding: Holding) -> None:
-    catalogue = holding(*(leg_seen(number) for number in (1, 2, 3, 4)))
-    first = search(catalogue, Search(), most=2)
-    holding(leg_seen(0))
-    rest = search(catalogue, Search(), most=10, after=(first[-1]["start"], first[-1]["leg_id"]))
-    assert [row["leg_id"] for row in rest] == [leg(3), leg(4)]
-
-
 # -- none reads more than it answers about
 
 ASKED: dict[str, Callable[[Catalogue], object]] = {
@@ -468,22 +391,9 @@ ASKED: dict[str, Callable[[Catalogue], object]] = {
     "calls_named": lambda c: [queries.calls_named(c, ["9001"]), queries.calls_named(c, ["9001"], SITE)],
     "audio_of": lambda c: queries.audio_of(c, [leg(1)]),
     "segments_about": lambda c: queries.segments_about(c, leg_ids=[leg(1)], call_ids=[call(1)]),
-    "search": lambda c: [search(c, replace(wanted, site=site), most=5) for wanted in SEARCHES for site in (None, SITE)],
+    "known_sites": queries.known_sites,
+    "legs_of_ids": lambda c: queries.legs_of_ids(c, ["9001", leg(3)], [SITE]),
 }
-
-SEARCHES = [
-    Search(),
-    Search(since=at(0)),
-    Search(until=at(9)),
-    Search(since=at(0), until=at(9)),
-    Search(state=State.FAILED),
-    Search(state=State.ARCHIVED, since=at(0), until=at(9)),
-    Search(ids=["9001", leg(3)]),
-    Search(ids=["9001"], since=at(0), state=State.ARCHIVED),
-]
-
-SMALL = {"day"}
-"""Tables that may be read whole: a row for each site-day."""
 
 
 def test_every_question_is_tried() -> None:
@@ -493,37 +403,6 @@ def test_every_question_is_tried() -> None:
         if one.__module__ == queries.__name__ and not name.startswith("_")
     }
     assert set(ASKED) == asked - {"leg_of"}
-
-
-@contextmanager
-def statements(catalogue: Catalogue) -> Iterator[list[tuple[str, Any]]]:
-    """What is sent to SQLite, with its parameters."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        sent.append((statement, parameters[0] if many else parameters))
-
-    event.listen(catalogue.engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(catalogue.engine, "before_cursor_execute", note)
-
-
-def plans(catalogue: Catalogue, sent: list[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
-    with catalogue.read("explaining") as connection:
-        for statement, parameters in sent:
-            if not statement.startswith(("BEGIN", "PRAGMA", "INSERT")):
-                explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                yield from ((statement, row.detail) for row in explained)
-
-
-def read_whole(catalogue: Catalogue, sent: list[tuple[str, Any]]) -> list[tuple[str, str]]:
-    """Steps of plans that read a table, or an index of it, from end to end."""
-    tables = {row.__tablename__ for row in REBUILDABLE} - SMALL
-    return [
-        (detail, statement)
-        for statement, detail in plans(catalogue, sent)
-        if (scan := re.match(r"SCAN (\w+)", detail)) and scan[1] in tables
-    ]
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -546,27 +425,5 @@ def test_applying_a_segment_reads_no_table_from_end_to_end(holding: Holding) -> 
 def test_the_explanation_would_notice(story: Catalogue) -> None:
     with statements(story) as sent, story.read("asking carelessly") as connection:
         connection.exec_driver_sql("SELECT * FROM leg WHERE tag = 'A'")
-    assert [detail for detail, _ in read_whole(story, sent)] == ["SCAN leg"]
-
-
-@pytest.mark.parametrize("wanted", [one for one in SEARCHES if not one.ids], ids=repr)
-def test_a_page_is_read_in_the_order_of_an_index_and_no_further_than_its_end(story: Catalogue, wanted: Search) -> None:
-    with statements(story) as sent:
-        search(story, replace(wanted, site=SITE), most=5)
-        search(story, replace(wanted, site=SITE), most=5, after=(at(2), leg(2)))
-        search(story, replace(wanted, site=SITE), most=5, after=(None, leg(2)))
-    found = list(plans(story, sent))
-    for statement, detail in found:
-        assert "TEMP B-TREE" not in detail, statement
-        assert re.match(r"SEARCH leg USING INDEX leg_st(art|ate) ", detail)
-    for statement, detail in found:
-        if "leg.start >= ?" in statement:  # behind a cursor or since a time, and not from the beginning
-            assert "start>?" in detail
-    assert any("start>?" in detail for _, detail in found)
-
-
-def test_a_page_of_a_state_does_not_pass_over_the_legs_of_other_states(story: Catalogue) -> None:
-    with statements(story) as sent:
-        search(story, Search(site=SITE, state=State.FAILED), most=5)
-    for _, detail in plans(story, sent):
-        assert detail.startswith("SEARCH leg USING INDEX leg_state (site=? AND state=?")
+    (found,) = [step for step, _ in read_whole(story, sent)]
+    assert re.match(r"(SCAN|Seq Scan on) leg\b", found)

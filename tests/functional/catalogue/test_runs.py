@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import signal
+from collections.abc import Callable
 
 import psutil
 import pytest
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.errors import CatalogueError
+from noojee_ingest.catalogue.processes import this_process
 from noojee_ingest.catalogue.runs import (
     begin_run,
     drop_open_segments,
     end_run,
+    is_alive,
     last_runs,
     living_runs,
     open_segment,
     open_segments,
-    this_process,
 )
+from noojee_ingest.catalogue.tables import RunRow, table
+from tests.functional.catalogue.at_work import at_work
 from tests.unit.journal.story import at
+
+RUN = table(RunRow)
 
 
 def test_a_run_is_alive_until_it_ends(catalogue: Catalogue) -> None:
@@ -40,19 +45,24 @@ def test_a_run_is_alive_until_it_ends(catalogue: Catalogue) -> None:
     assert (row["ended"], row["exit_code"], row["summary"]) == (at(5), 3, "gaps")
 
 
-def test_a_run_whose_process_died_is_not_alive(catalogue: Catalogue) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    run_id = begin_run(catalogue, site="acme", flow="nightly", began=at(0))
-    with catalogue.write("letting it die") as connection:
-        connection.exec_driver_sql("UPDATE run SET pid = ? WHERE run_id = ?", (gone.pid, run_id))
-    assert living_runs(catalogue) == []
+def test_a_run_and_an_announcement_of_another_process_live_as_long_as_it_does(
+    catalogue: Catalogue, address: dict[str, str]
+) -> None:
+    with at_work(address) as process:
+        (run,), (announced,) = living_runs(catalogue), open_segments(catalogue)
+        assert run["pid"] == announced["pid"] == process.pid
+        assert is_alive(catalogue, announced)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not is_alive(catalogue, announced)
+        assert living_runs(catalogue) == []
+        assert len(last_runs(catalogue, "acme")) == 1
 
 
 def test_another_process_of_the_same_number_is_not_the_run(catalogue: Catalogue) -> None:
     begin_run(catalogue, site="acme", flow="nightly", began=at(0))
     with catalogue.write("ageing it") as connection:
-        connection.exec_driver_sql("UPDATE run SET started = started - 3600")
+        connection.execute(RUN.update().values(started=RUN.c.started - 3600))
     assert living_runs(catalogue) == []
 
 
@@ -81,3 +91,11 @@ def test_a_segment_is_announced_once(catalogue: Catalogue) -> None:
     open_segment(catalogue, "a")
     with pytest.raises(CatalogueError, match="announcing journal segment a"):
         open_segment(catalogue, "a")
+
+
+def test_a_process_lives_while_it_has_the_catalogue_open_at_all(opened: Callable[..., Catalogue]) -> None:
+    one, other, third = opened(), opened(), opened()
+    open_segment(one, "a")
+    one.close()
+    other.close()
+    assert is_alive(third, open_segments(third)[0])

@@ -1,0 +1,460 @@
+"""Searching legs: what each filter finds, alone and combined, in which order, and by which index."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from noojee_ingest.catalogue.apply import apply
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.search import Search, pages, place_of, search
+from noojee_ingest.catalogue.tables import LegRow, LegSearchRow, LegTermRow
+from noojee_ingest.catalogue.terms import ANY, BadSearch, term_id
+from noojee_ingest.catalogue.views import LEGS
+from noojee_ingest.journal.events import Event, Verdict
+from noojee_ingest.journal.segment import Segment
+from noojee_ingest.model import Finding, FindingKind, State
+from tests.functional.catalogue.plans import plans, read_whole, statements
+from tests.functional.catalogue.recount import rows
+from tests.unit.journal.story import (
+    DAY,
+    NEXT_DAY,
+    OTHER_SITE,
+    SITE,
+    at,
+    call_changed,
+    call_seen,
+    destroyed,
+    everything,
+    leg,
+    leg_appraised,
+    leg_changed,
+    leg_seen,
+    stored,
+)
+
+Holding = Callable[..., Catalogue]
+
+
+@pytest.fixture
+def holding(catalogue: Catalogue) -> Holding:
+    """Applies events, each call one segment."""
+    number = iter(range(1_000))
+
+    def hold(*events: Event) -> Catalogue:
+        apply(catalogue, Segment(f"journal/{next(number)}", events))
+        return catalogue
+
+    return hold
+
+
+def found_by(catalogue: Catalogue, most: int = 100, **wanted: Any) -> list[str]:
+    return [row["leg_id"] for row in search(catalogue, Search(**wanted), most=most)]
+
+
+def legs(*numbers: int) -> list[str]:
+    return [leg(number) for number in numbers]
+
+
+# -- what each filter finds
+
+
+@pytest.fixture(scope="module")
+def varied(emptied: Callable[[], AbstractContextManager[Catalogue]]) -> Iterator[Catalogue]:
+    """Legs 2 and 3 are of call 1, legs 4 and 5 of call 2, ... Leave it as it is."""
+    unsound = (Finding(FindingKind.UNSOUND, "cut short"),)
+    with emptied() as catalogue:
+        events = [
+            leg_seen(2, "ORDER 448", username="Zoë", source="208", destination="+61 3 9555 0123", did=""),
+            leg_seen(3, "order 448", username="jose", source="0395550123", destination="209", direction="Outbound"),
+            leg_seen(4, "100%", username="o'neil", source="anonymous", destination="", duration=5.0),
+            leg_seen(
+                5, 'a_b "cde"', username="ZOË", source="", destination="0295550123", duration=3600.0, day=NEXT_DAY
+            ),
+            leg_seen(6, "", username="", duration=None, source="61395550123", destination="x", did="0"),
+            leg_seen(7, "back\\slash", username="李小龙", duration=61.5, start=None),
+            leg_seen(2, "ORDER 448", username="Zoë", site=OTHER_SITE),
+            stored(2, "two"),
+            stored(3, "three", findings=unsound),
+            leg_appraised(5, Verdict.EXCUSE),
+            call_seen(
+                1, "Sale", campaign="Spring", template_id="7", allocation="North", dialled_number="0061 400111222"
+            ),
+            call_seen(
+                2, "sale", campaign="Spring Sale", template_id="8", allocation="north", fields={"Name": "Müller"}
+            ),
+            call_seen(3, "No", campaign="AUTUMN", template_id="7", fields={"Notes": "calls\nback 50% sure"}),
+        ]
+        apply(catalogue, Segment("journal/varied", tuple(events)))
+        yield catalogue
+
+
+FOUND: list[tuple[dict[str, Any], list[int]]] = [
+    ({}, [2, 3, 4, 5, 6, 7]),
+    ({"since": at(3), "until": at(5)}, [3, 4]),
+    ({"since": at(6)}, [6]),
+    ({"until": at(3)}, [2]),
+    ({"days": [NEXT_DAY]}, [5]),
+    ({"days": [DAY, NEXT_DAY]}, [2, 3, 4, 5, 6, 7]),
+    ({"ids": ["9001"]}, [2, 3]),
+    ({"ids": [leg(4), "1773100000.3"]}, [4, 6, 7]),
+    ({"ids": ["900"]}, []),
+    ({"states": [State.ARCHIVED]}, [2, 3]),
+    ({"states": [State.ARCHIVED, State.EXCUSED]}, [2, 3, 5]),
+    ({"states": [State.FAILED]}, []),
+    ({"numbers": ["(03) 9555-0123"]}, [2, 3, 6]),
+    ({"numbers": ["9555 0123"]}, [2, 3, 5, 6]),
+    ({"numbers": ["+61 2 9555 0123"]}, [5]),
+    ({"numbers": ["208", "209"]}, [2, 3]),
+    ({"numbers": ["0400 111 222"]}, [2, 3]),  # dialled, as the call record has it
+    ({"numbers": ["20"]}, []),
+    ({"directions": ["outbound"]}, [3]),
+    ({"users": ["zoë"]}, [2, 5]),
+    ({"users": ["zo"]}, []),
+    ({"users": ["李小龙", "JOSE"]}, [3, 7]),
+    ({"tags": ["ORDER 448"]}, [2]),
+    ({"tags": ["ORDER 448", "order 448"]}, [2, 3]),
+    ({"tags": ["ORDER"]}, []),
+    ({"campaigns": ["spring"]}, [2, 3]),
+    ({"campaigns": ["Spring", "spring sale"]}, [2, 3, 4, 5]),
+    ({"templates": ["7"]}, [2, 3, 6, 7]),
+    ({"allocations": ["NORTH"]}, [2, 3, 4, 5, 6, 7]),
+    ({"dispositions": ["SALE"]}, [2, 3, 4, 5]),
+    ({"findings": [FindingKind.UNSOUND]}, [3]),
+    ({"findings": [FindingKind.UNSOUND, FindingKind.DOUBLE]}, [3]),
+    ({"shortest": 60.0, "longest": 61.0}, [2, 3]),
+    ({"shortest": 60.5}, [5, 7]),
+    ({"longest": 5.0}, [4]),
+    ({"texts": ["order 4"]}, [2, 3]),
+    ({"texts": ["DER 448"]}, [2, 3]),
+    ({"texts": ["zoë"]}, [2, 5]),
+    ({"texts": ["ZOE\N{COMBINING DIAERESIS}"]}, [2, 5]),
+    ({"texts": ["zoe"]}, []),
+    ({"texts": ["李小龙"]}, [7]),
+    ({"texts": ["müll"]}, [4, 5]),
+    ({"texts": ["spring"]}, [2, 3, 4, 5]),
+    ({"texts": ["spring", "müller"]}, [4, 5]),
+    ({"texts": ["100%"]}, [4]),
+    ({"texts": ["100_"]}, []),
+    ({"texts": ["50% sure"]}, [6, 7]),
+    ({"texts": ["back 50"]}, [6, 7]),  # a line break is a blank
+    ({"texts": ["back\\slash"]}, [7]),
+    ({"texts": ["o'neil"]}, [4]),
+    ({"texts": ['_b "CDE"']}, [5]),
+    ({"texts": ['xb "CDE"']}, []),
+    ({"texts": ["springnorth"]}, []),  # no text reaches from one value into the next
+    ({"texts": ["spring OR autumn"]}, []),
+    ({"tags": ["ORDER 448", "100%"], "numbers": ["208"]}, [2]),
+    ({"users": ["zoë"], "texts": ["spring"], "days": [DAY]}, [2]),
+    ({"campaigns": ["spring"], "directions": ["inbound"], "since": at(2), "shortest": 60}, [2]),
+    ({"ids": ["9001", "9002"], "texts": ["order"], "states": [State.ARCHIVED], "dispositions": ["sale"]}, [2, 3]),
+    ({"ids": ["9001"], "longest": 59}, []),
+    ({"templates": ["7"], "allocations": ["north"], "dispositions": ["no"], "findings": [FindingKind.DOUBLE]}, []),
+]
+
+
+@pytest.mark.parametrize(("wanted", "numbers"), FOUND, ids=lambda value: str(value) if isinstance(value, dict) else "")
+def test_a_filter_finds_these_legs(varied: Catalogue, wanted: dict[str, Any], numbers: list[int]) -> None:
+    assert found_by(varied, sites=[SITE], **wanted) == legs(*numbers)
+
+
+def test_every_filter_is_tried_alone() -> None:
+    alone = {next(iter(wanted)) for wanted, _ in FOUND if len(wanted) == 1}
+    assert alone | {"sites"} == set(Search.__dataclass_fields__)
+
+
+def test_sites_are_searched_together_or_alone(varied: Catalogue) -> None:
+    assert found_by(varied, sites=[OTHER_SITE]) == [leg(2, OTHER_SITE)]
+    both = sorted([leg(2), leg(2, OTHER_SITE)])
+    assert found_by(varied, tags=["ORDER 448"]) == both
+    assert found_by(varied, texts=["ORDER 448"], users=["zoë"]) == both
+    assert found_by(varied, sites=[SITE, OTHER_SITE], ids=["9001"], users=["zoë"]) == both
+    assert found_by(varied, sites=["nowhere"]) == found_by(varied, sites=["nowhere"], texts=["order"]) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [({"texts": ["ab"]}, "too short"), ({"numbers": ["none"]}, "no digits"), ({"shortest": 2, "longest": 1}, "first")],
+)
+def test_what_cannot_be_searched_for_is_refused(varied: Catalogue, wanted: dict[str, Any], why: str) -> None:
+    with pytest.raises(BadSearch, match=why):
+        found_by(varied, **wanted)
+
+
+def test_rows_are_those_of_the_view(varied: Catalogue) -> None:
+    with varied.read("looking") as connection:
+        whole = [dict(row) for row in connection.execute(LEGS.where(LEGS.selected_columns.leg_id == leg(3))).mappings()]
+    assert search(varied, Search(ids=[leg(3)]), most=2) == whole
+    assert whole[0]["findings"] == ("unsound",)
+
+
+# -- in which order
+
+
+def test_legs_come_in_order_of_start_and_those_without_one_last(holding: Holding) -> None:
+    catalogue = holding(*(leg_seen(number) for number in (5, 3, 9, 1)), leg_seen(4, start=None))
+    assert found_by(catalogue) == legs(1, 3, 5, 9, 4)
+    assert found_by(catalogue, most=2) == legs(1, 3)
+    assert found_by(catalogue, since=at(1)) == legs(1, 3, 5, 9)
+    assert [row["leg_id"] for row in search(catalogue, Search(), most=9, after=(at(9), leg(9)))] == [leg(4)]
+    assert search(catalogue, Search(), most=9, after=(None, leg(4))) == []
+
+
+WISHES: list[dict[str, Any]] = [
+    {},
+    {"sites": [SITE]},
+    {"states": [State.DISCOVERED]},
+    {"ids": ["u", "v"]},
+    {"tags": ["A", "B"]},
+    {"texts": ["jane"]},
+    {"numbers": ["0399990000", "0412345678"]},
+    {"since": at(1)},
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_pages_together_are_all_legs_once_in_one_order_even_with_equal_starts(holding: Holding, size: int) -> None:
+    starts = [0, 1, 1, 1, 1, 2, 2, 3, 3, 3]
+    events = [
+        leg_seen(number, start=at(start), unique_id="uv"[number % 2], site=(SITE, OTHER_SITE)[number % 3 == 0])
+        for number, start in enumerate(starts)
+    ]
+    events += [leg_seen(number, "B", start=None, unique_id="u") for number in (50, 51, 52)]
+    catalogue = holding(*random.Random(size).sample(events, len(events)))
+    for wishes in WISHES:
+        whole = search(catalogue, Search(**wishes), most=100)
+        paged: list[Any] = []
+        after: tuple[datetime | None, str] | None = None
+        while page := search(catalogue, Search(**wishes), most=size, after=after):
+            assert len(page) <= size
+            paged += page
+            after = place_of(page[-1])
+        assert paged == whole
+        assert len({row["leg_id"] for row in whole}) == len(whole)
+        wanted = [
+            row
+            for row in rows(catalogue, LegRow)
+            if (row["site"] == SITE or "sites" not in wishes)
+            and ("since" not in wishes or (row["start"] is not None and row["start"] >= at(1)))
+        ]
+        assert len(whole) == len(wanted)
+        assert [row for page in pages(catalogue, Search(**wishes), size=size) for row in page] == whole
+        few = [row for page in pages(catalogue, Search(**wishes), size=size, most=5) for row in page]
+        assert few == whole[:5]
+
+
+def test_a_leg_that_comes_between_two_pages_does_no_harm(holding: Holding) -> None:
+    catalogue = holding(*(leg_seen(number) for number in (1, 2, 3, 4)))
+    first = search(catalogue, Search(), most=2)
+    holding(leg_seen(0))
+    rest = search(catalogue, Search(), most=10, after=place_of(first[-1]))
+    assert [row["leg_id"] for row in rest] == legs(3, 4)
+
+
+# -- in step with the facts
+
+
+def test_what_changed_is_found_as_it_is_and_no_more_as_it_was(holding: Holding) -> None:
+    catalogue = holding(leg_seen(2, "before"))
+    holding(leg_changed(2, "after", time=at(9), start=at(7), source="0755551234", duration=7.0))
+    assert found_by(catalogue, tags=["after"]) == found_by(catalogue, texts=["after"]) == [leg(2)]
+    assert found_by(catalogue, tags=["before"]) == found_by(catalogue, texts=["before"]) == []
+    assert found_by(catalogue, numbers=["0755551234"], longest=7) == [leg(2)]
+    assert found_by(catalogue, numbers=["0399990000"]) == found_by(catalogue, shortest=60) == []
+    assert found_by(catalogue, since=at(7), users=["jane"]) == [leg(2)]
+    assert found_by(catalogue, until=at(7), users=["jane"]) == []
+    assert len(rows(catalogue, LegSearchRow)) == 1
+
+
+@pytest.mark.parametrize("call_first", [True, False])
+def test_a_leg_is_found_by_its_call_record_whichever_came_first(holding: Holding, call_first: bool) -> None:
+    told = [call_seen(1, "Sale"), leg_seen(2)]
+    for event in told if call_first else reversed(told):
+        catalogue = holding(event)
+    assert found_by(catalogue, dispositions=["sale"]) == found_by(catalogue, texts=["blue"]) == [leg(2)]
+    holding(call_changed(1, "None", time=at(9), fields={"Colour": "green"}))
+    assert found_by(catalogue, dispositions=["sale"]) == found_by(catalogue, texts=["blue"]) == []
+    assert found_by(catalogue, dispositions=["none"], texts=["green", "spring"]) == [leg(2)]
+
+
+def test_a_call_record_that_turns_out_to_be_another_calls_leaves_its_legs(holding: Holding) -> None:
+    catalogue = holding(leg_seen(2, call_record_id=""), leg_seen(4), call_seen(1, "Sale"))
+    assert found_by(catalogue, dispositions=["sale"]) == [leg(2)]
+    holding(call_changed(1, "Sale!", time=at(9), unique_id="1773100000.2"))
+    assert found_by(catalogue, campaigns=["spring"]) == [leg(4)]
+
+
+def test_a_leg_of_two_call_records_is_found_by_both(holding: Holding) -> None:
+    catalogue = holding(leg_seen(2), call_seen(1, "Sale"), call_seen(5, "Busy", unique_id="1773100000.1"))
+    assert found_by(catalogue, dispositions=["sale"]) == found_by(catalogue, dispositions=["busy"]) == [leg(2)]
+    assert found_by(catalogue, dispositions=["sale", "busy"]) == [leg(2)]
+
+
+def test_states_and_findings_are_found_as_they_are_now(holding: Holding) -> None:
+    catalogue = holding(leg_seen(2), leg_seen(3, start=at(2)), stored(2, "same"))
+    assert found_by(catalogue, findings=[FindingKind.DOUBLE]) == []
+    holding(stored(3, "same"))
+    assert sorted(found_by(catalogue, findings=[FindingKind.DOUBLE])) == sorted(legs(2, 3))
+    holding(leg_changed(3, "B", time=at(9), start=at(3)))
+    assert found_by(catalogue, findings=[FindingKind.DOUBLE]) == []
+    holding(leg_appraised(3, Verdict.QUARANTINE))
+    assert found_by(catalogue, states=[State.ARCHIVED]) == [leg(2)]
+    assert found_by(catalogue, states=[State.QUARANTINED]) == [leg(3)]
+
+
+def test_what_is_destroyed_is_found_no_more_and_leaves_nothing_behind(holding: Holding) -> None:
+    catalogue = holding(leg_seen(2, "secret"), call_seen(1, "Sale", fields={"Name": "Müller"}))
+    holding(destroyed(leg_changed(2, "B", time=at(9))), destroyed(call_changed(1, "B", time=at(9))))
+    for wanted in (
+        {"tags": ["secret"]}, {"texts": ["secret"]}, {"texts": ["müller"]}, {"numbers": ["0399990000"]},
+        {"users": ["jane"]}, {"dispositions": ["sale"]}, {"directions": ["inbound"]}, {"shortest": 0},
+    ):  # fmt: skip
+        assert found_by(catalogue, **wanted) == []
+    assert found_by(catalogue) == found_by(catalogue, ids=["9001"]) == [leg(2)]
+    (left,) = rows(catalogue, LegSearchRow)
+    assert left["text"] == ""
+    assert left["terms"] == (ANY, f"day:{DAY}")
+    left_terms = {row["term"] for row in rows(catalogue, LegTermRow)}
+    assert left_terms == {term_id(SITE, term) for term in (ANY, f"day:{DAY}", "state:discovered")}
+
+
+def test_the_search_tables_are_the_same_in_any_order_and_with_repeats(
+    opened: Callable[..., Catalogue],
+) -> None:
+    told, whole = everything(), []
+    for name in ("one", "other"):
+        catalogue = opened(name)
+        if name == "one":
+            apply(catalogue, Segment("journal/all", tuple(told)))
+        else:
+            mixed = random.Random(3).sample(told, len(told))
+            for number in range(0, len(mixed), 9):
+                apply(catalogue, Segment(f"journal/{number}", tuple(mixed[number : number + 9])))
+            apply(catalogue, Segment("journal/again", tuple(mixed)))
+        whole.append([rows(catalogue, LegSearchRow), rows(catalogue, LegTermRow)])
+    assert whole[0] == whole[1]
+    assert len(whole[0][0]) > 20
+
+
+# -- by which index
+
+MANY = 1_200
+
+
+@pytest.fixture(scope="module")
+def crowd(emptied: Callable[[], AbstractContextManager[Catalogue]]) -> Iterator[Catalogue]:
+    """So many legs that an index is worth its while; of each filter's values one is rare. Leave it as it is."""
+    with emptied() as catalogue:
+        events: list[Event] = []
+        for number in range(MANY):
+            rare = number == 700
+            fields: dict[str, Any] = {"username": "rare" if rare else f"user{number % 7}", "start": at(number)}
+            fields |= {"direction": "Rare" if rare else "Inbound", "duration": 9999.0 if rare else 60.0}
+            fields |= {"source": "0355551234"} if rare else {"source": f"04{number:08}"}
+            findings = (Finding(FindingKind.UNREADABLE_FIELD, "x"),) if rare else ()
+            day = NEXT_DAY if rare else DAY
+            events.append(
+                leg_seen(number, "rare" if rare else f"tag{number % 9}", day=day, findings=findings, **fields)
+            )
+            if number % 2 == 0:
+                events.append(stored(number, f"audio {number}"))
+                name = "rare" if rare else f"common{number % 3}"
+                named = {"campaign": name, "template_id": name, "allocation": name, "fields": {"Notes": name * 2}}
+                events.append(call_seen(number // 2, name, **named))
+        events.append(leg_appraised(700, Verdict.QUARANTINE))
+        apply(catalogue, Segment("journal/crowd", tuple(events)))
+        with catalogue.write("counting") as connection:
+            connection.exec_driver_sql("ANALYZE")
+        yield catalogue
+
+
+RARE: dict[str, Any] = {
+    "days": [NEXT_DAY],
+    "states": [State.QUARANTINED],
+    "numbers": ["(03) 5555 1234"],
+    "directions": ["rare"],
+    "users": ["rare"],
+    "tags": ["rare"],
+    "campaigns": ["rare"],
+    "templates": ["rare"],
+    "allocations": ["rare"],
+    "dispositions": ["rare"],
+    "findings": [FindingKind.UNREADABLE_FIELD],
+    "shortest": 5000.0,
+    "texts": ["rarerare"],
+    "ids": [leg(700)],
+    "since": at(700),
+}
+COMMON: dict[str, Any] = {"users": ["user1"], "states": [State.ARCHIVED], "directions": ["inbound"], "until": at(900)}
+ALONE = [{name: value} for name, value in RARE.items()] + [{}, {"until": at(5)}, {"longest": 4.0}]
+COMBINED = [{name: value, **COMMON} for name, value in RARE.items() if name not in COMMON]
+TOGETHER = [
+    {"tags": ["tag1", "tag2"], "users": ["user1", "user2"]},
+    {"texts": ["common1", "tag1"], "campaigns": ["common1"]},
+    {"since": at(10), "until": at(90), "shortest": 30, "longest": 90},
+    dict(RARE),
+]
+
+
+def asked(catalogue: Catalogue, wanted: dict[str, Any], **more: Any) -> Any:
+    with statements(catalogue) as sent:
+        search(catalogue, Search(**{"sites": [SITE], **wanted}), most=5, **more)
+    return sent
+
+
+@pytest.mark.parametrize("searches", [ALONE, COMBINED, TOGETHER], ids=["alone", "combined", "together"])
+def test_no_search_reads_a_table_or_an_index_from_end_to_end(crowd: Catalogue, searches: list[dict[str, Any]]) -> None:
+    sent = []
+    for wanted in searches:
+        for after in (None, (at(600), leg(600)), (None, leg(1))):
+            sent += asked(crowd, wanted, after=after)
+    assert len(sent) > 9 * len(searches)
+    assert read_whole(crowd, sent) == []
+
+
+def values(parameters: Any) -> list[Any]:
+    return list(parameters.values() if isinstance(parameters, dict) else parameters)
+
+
+@pytest.mark.parametrize("wanted", [*ALONE, *COMBINED, *TOGETHER], ids=str)
+def test_the_legs_of_a_site_are_gone_through_only_where_a_time_alone_is_asked_for(
+    crowd: Catalogue, wanted: dict[str, Any]
+) -> None:
+    of_all = term_id(SITE, ANY)
+    walked = [statement for statement, parameters in asked(crowd, wanted) if of_all in values(parameters)]
+    pages_walked = [statement for statement in walked if "ORDER BY" in statement]
+    assert bool(pages_walked) == (set(wanted) <= {"since", "until"})
+
+
+@pytest.mark.parametrize("name", [name for name in RARE if name not in ("ids", "texts", "shortest", *COMMON, "since")])
+def test_the_rarest_filter_leads(crowd: Catalogue, name: str) -> None:
+    sent = asked(crowd, {name: RARE[name], **COMMON} if name != "users" else RARE)
+    ((_, parameters),) = [one for one in sent if "ORDER BY leg_term.at" in one[0]][:1]
+    led_by = {term_id(SITE, term) for terms in Search(**{name: RARE[name]}).terms() for term in terms}
+    assert values(parameters)[0] in led_by
+
+
+def test_a_text_leads_by_its_own_index(crowd: Catalogue) -> None:
+    sent = asked(crowd, {"texts": ["rarerare"], **COMMON})
+    found = [step for statement, step in plans(crowd, sent) if "ORDER BY leg_search.at" in statement]
+    on_sqlite = any("leg_text VIRTUAL TABLE INDEX" in step for step in found)
+    assert on_sqlite or any("Bitmap Index Scan on leg_search_text" in step for step in found)
+
+
+def test_a_page_is_read_in_the_order_of_its_index_and_not_sorted(crowd: Catalogue) -> None:
+    sent = []
+    for wanted in ({}, {"since": at(10)}, {"tags": ["tag1"]}, {"tags": ["tag1"], "users": ["user1"]}):
+        sent += asked(crowd, wanted, after=(at(600), leg(600)))
+    by_page: dict[str, list[str]] = {}
+    for statement, step in plans(crowd, sent):
+        if "ORDER BY leg_term.at" in statement:
+            by_page.setdefault(statement, []).append(step)
+    assert len(by_page) == 3  # one term alone is one question, whichever it is
+    for found in by_page.values():
+        assert not any("TEMP B-TREE" in step or step.startswith("Sort") for step in found)
+        assert any("(at,leg_id)>(?,?)" in step or "ROW(at, leg_id) > ROW" in step for step in found), found
