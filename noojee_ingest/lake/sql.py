@@ -1,0 +1,120 @@
+"""SQL over the lake: DuckDB in memory, which can read the two tables and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from noojee_ingest.lake.errors import BadStatement
+from noojee_ingest.lake.files import Days, LakeFiles
+from noojee_ingest.lake.schema import TABLES
+
+MEMORY = "2GiB"
+"""What a question may take; it is refused rather than written to a disk."""
+
+CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",  # nor is a name in SQL ever a variable of ours
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "memory_limit": MEMORY,
+    "temp_directory": "",
+}
+
+FETCHED = 1_000  # rows at once
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of an answer; ``type`` in DuckDB's words."""
+
+    name: str
+    type: str
+
+
+class Answer:
+    """Rows as they come, once. ``close`` it.
+
+    Values are Python's: instants are aware, in the question's zone; a map is a dict, a list a list.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, days: list[Days]) -> None:
+        self._connection = connection
+        self._days = days
+        self._first = _fetch(connection, days)  # so that most of what can be wrong is told before anything is shown
+        self.columns = tuple(Column(told[0], str(told[1])) for told in connection.description or ())
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Raises BadStatement, OtherVersion, DamagedDay, StoreUnavailable."""
+        rows, self._first = self._first, []
+        while rows:
+            yield from rows
+            rows = _fetch(self._connection, self._days)
+
+    @property
+    def keys_read(self) -> list[str]:
+        """The objects that are read for it."""
+        return sorted({key for days in self._days for key in days.scanned})
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def query(lake: LakeFiles, statement: str, *, site: str | None = None, zone: str = "UTC") -> Answer:
+    """Ask one SELECT (DuckDB's SQL) of the tables ``legs`` and ``call_records``: of one site, or of all.
+
+    ``zone`` (an IANA name) is that in which instants are shown and cut into days and hours. Only the objects of the
+    days that the statement asks for are read.
+    Raises BadStatement, OtherVersion, DamagedDay, StorageError.
+    """
+    days = [Days(lake, table, site) for table in TABLES.values()]
+    connection = duckdb.connect(":memory:", config=CONFIGURATION)
+    try:
+        for name, of_table in zip(TABLES, days, strict=True):
+            connection.register(name, of_table)
+        connection.execute(f"SET TimeZone = '{zone}'")
+        connection.execute("SET lock_configuration = true")
+        _execute(connection, days, statement)
+        return Answer(connection, days)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _execute(connection: duckdb.DuckDBPyConnection, days: list[Days], statement: str) -> None:
+    try:
+        asked = connection.extract_statements(statement)
+    except duckdb.Error as error:
+        raise BadStatement(_said(error)) from None
+    if len(asked) != 1 or asked[0].type is not duckdb.StatementType.SELECT:
+        raise BadStatement("this is not one SELECT", "It reads the tables legs and call_records and changes nothing.")
+    try:
+        connection.execute(asked[0])
+    except duckdb.Error as error:
+        raise _meant(error, days) from None
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, days: list[Days]) -> list[tuple[Any, ...]]:
+    try:
+        return connection.fetchmany(FETCHED)
+    except duckdb.Error as error:
+        raise _meant(error, days) from None
+
+
+def _meant(error: duckdb.Error, days: list[Days]) -> Exception:
+    """What is really wrong when DuckDB fails: a file, or the statement. Raises DamagedDay, StoreUnavailable."""
+    for of_table in days:
+        if of_table.problem is not None:
+            return of_table.problem
+        if isinstance(error, duckdb.InvalidInputException):
+            of_table.find_damage()
+    if isinstance(error, duckdb.PermissionException):
+        return BadStatement(_said(error), "Only the tables legs and call_records can be read.")
+    return BadStatement(_said(error))
+
+
+def _said(error: duckdb.Error) -> str:
+    """DuckDB's message without the statement, which it repeats below."""
+    return str(error).partition("\n\nLINE ")[0]

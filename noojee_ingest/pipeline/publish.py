@@ -1,0 +1,171 @@
+"""Publish: what changed in the catalogue becomes Parquet in the lake, a site-day at a time.
+
+A day is dirty from the transaction that changes it until it is published as it is now. Its rows are read after its
+mark; the mark is taken away afterwards, if no change has put another there meanwhile, and if no other run of the site
+is under way: that one may have read older rows, and may yet put them over ours, when the day would be no longer dirty.
+A run that begins later reads what is at least as new. So whoever is overtaken or dies, a day whose object is old is
+still dirty. To publish a day again that did not change costs reading it, and two HEADs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noojee_ingest import model
+from noojee_ingest.catalogue import queries
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.dirty import clear_dirty, dirty_days
+from noojee_ingest.catalogue.errors import CatalogueError
+from noojee_ingest.catalogue.runs import begin_run, end_run, living_runs
+from noojee_ingest.catalogue.views import call_records_of_day, legs_of_day
+from noojee_ingest.lake.errors import LakeError
+from noojee_ingest.pipeline.work import Work
+from noojee_ingest.storage.errors import StorageError, StoreFailure
+from noojee_ingest.storage.root import Root
+
+if TYPE_CHECKING:
+    from noojee_ingest.lake.publish import DayFile
+
+ROWS = {"legs": legs_of_day, "call_records": call_records_of_day}
+
+BY_HAND = "lake publish"
+"""The flow of a run that only publishes."""
+
+
+@dataclass
+class Publication:
+    """What was published of a site. ``days`` are done, ``left`` are not; ``objects`` were written, of ``bytes``.
+
+    ``problems`` say why days were left: they stay dirty, and the next run publishes them.
+    """
+
+    days: int = 0
+    left: int = 0
+    objects: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        if self.problems:
+            return 3
+        return 130 if self.left else 0
+
+    @property
+    def summary(self) -> str:
+        left = f", {self.left} left" if self.left else ""
+        return f"{self.days} days published, {self.objects} objects written{left}"
+
+
+def publish_changes(work: Work) -> Publication:
+    """Publish the days of the run's site that changed; once ``work.stop`` is set the rest is left.
+
+    What fails is a problem of the publication, never of the run: the archive has what it has.
+    """
+    work.tally.stage = "publishing"
+    try:
+        days = dirty_days(work.catalogue, work.site)
+    except CatalogueError as error:
+        return Publication(problems=[f"the lake is not published: {error}"])
+    return _publish(
+        work.catalogue,
+        work.store.lake,
+        work.site,
+        dict(days),
+        workspace=work.settings.spool.path,
+        stop=work.stop,
+    )
+
+
+def publish_by_hand(
+    catalogue: Catalogue,
+    lake: Root,
+    site: str,
+    *,
+    workspace: Path,
+    stop: threading.Event,
+    day: date | None = None,
+    everything: bool = False,
+) -> Publication:
+    """Publish the days of a site that changed; or one ``day``, or ``everything`` that catalogue or lake know of.
+
+    Files are made in the folder ``workspace``. It is noted as a run of its own. Raises CatalogueError and StorageError
+    before anything is published; then as ``publish_changes``.
+    """
+    run_id = begin_run(catalogue, site=site, flow=BY_HAND, began=model.now_utc())
+    done = Publication(problems=["it ended before it had begun"])
+    try:
+        days: dict[date, str | None] = dict(dirty_days(catalogue, site))
+        if everything:
+            known = {row["day"] for row in queries.day_sums(catalogue, site)}
+            days = {one: days.get(one) for one in known | _published(lake, site) | days.keys()}
+        elif day is not None:
+            days = {day: days.get(day)}
+        done = _publish(catalogue, lake, site, days, workspace=workspace, stop=stop)
+    finally:
+        end_run(catalogue, run_id, ended=model.now_utc(), exit_code=done.exit_code, summary=done.summary)
+    return done
+
+
+def _publish(
+    catalogue: Catalogue,
+    lake: Root,
+    site: str,
+    days: Mapping[date, str | None],
+    *,
+    workspace: Path,
+    stop: threading.Event,
+) -> Publication:
+    """``days``: each with its mark, ``None`` where it is not dirty."""
+    began = time.monotonic()
+    done = Publication(left=len(days))
+    if not days:
+        return done
+    from noojee_ingest.lake.publish import publish_day  # noqa: PLC0415  pyarrow is slow to import
+    from noojee_ingest.lake.schema import TABLES  # noqa: PLC0415
+
+    for day, mark in sorted(days.items()):
+        if stop.is_set():
+            break
+        try:
+            workspace.mkdir(parents=True, exist_ok=True)
+            files = [
+                publish_day(lake, TABLES[name], site, day, rows(catalogue, site, day), workspace=workspace)
+                for name, rows in ROWS.items()
+            ]
+            if mark is not None and _alone(catalogue, site):
+                clear_dirty(catalogue, site, day, mark)
+        except (StorageError, LakeError, CatalogueError, OSError) as error:
+            done.problems.append(f"{day} is not in the lake as it is now: {error}")
+            if isinstance(error, StoreFailure | CatalogueError | OSError):
+                break  # the next day would meet the same
+        else:
+            _count(done, files)
+    done.seconds = time.monotonic() - began
+    return done
+
+
+def _published(lake: Root, site: str) -> set[date]:
+    from noojee_ingest.lake.publish import days_there  # noqa: PLC0415  pyarrow is slow to import
+    from noojee_ingest.lake.schema import TABLES  # noqa: PLC0415
+
+    return {day for table in TABLES.values() for _, _, day in days_there(lake, table, site)}
+
+
+def _alone(catalogue: Catalogue, site: str) -> bool:
+    """Whether the only run of the site that is under way is ours."""
+    return len([run for run in living_runs(catalogue) if run["site"] == site]) <= 1
+
+
+def _count(done: Publication, files: list[DayFile]) -> None:
+    done.days += 1
+    done.left -= 1
+    done.objects += sum(file.written for file in files)
+    done.bytes += sum(file.size for file in files)

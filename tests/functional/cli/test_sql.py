@@ -1,0 +1,168 @@
+"""The verbs of the lake: sql, and lake publish."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from noojee_ingest.cli import sql as cli_sql
+
+if TYPE_CHECKING:
+    from noojee_ingest.simulator import Truth
+
+    from .conftest import Said
+
+Program = Callable[..., "Said"]
+DAY = date(2026, 3, 10)
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+def test_a_table_has_names_numbers_and_the_sites_time(program: Program, truth: Truth) -> None:
+    said = program("sql", "SELECT day, count(*) AS legs, min(started) AS first FROM legs GROUP BY ALL ORDER BY day")
+    assert (said.code, said.err) == (0, "")
+    names, _, first, *_ = [line for line in said.out.splitlines() if line.strip()]
+    assert names.split() == ["day", "legs", "first"]
+    assert first.split()[:2] == ["2026-03-10", str(len(truth.ended(DAY)))]
+    assert "AEDT" in first
+    assert said.out.splitlines()[-1] == "2 rows"
+
+
+def test_json_has_columns_with_types_and_rows_by_name(program: Program) -> None:
+    said = program(
+        "sql", "--json", "SELECT started, day, findings, raw, due, seconds FROM legs WHERE state = 'archived' LIMIT 3"
+    )
+    document = said.document
+    assert document["columns"][0] == {"name": "started", "type": "TIMESTAMP WITH TIME ZONE"}
+    assert len(document["rows"]) == 3
+    for row in document["rows"]:
+        assert row["started"].endswith("000Z")
+        assert row["day"] in {"2026-03-10", "2026-03-11"}
+        assert (row["findings"], row["due"], type(row["seconds"])) == ([], None, float)
+        assert "UniqueId" in json.loads(row["raw"]["by-hour"])
+
+
+def test_json_of_nothing_is_whole(program: Program) -> None:
+    assert program("sql", "--json", "SELECT tag FROM legs WHERE false").document == {
+        "columns": [{"name": "tag", "type": "VARCHAR"}],
+        "rows": [],
+    }
+
+
+def test_values_that_json_lacks_become_text(program: Program) -> None:
+    asked = """SELECT 'inf'::DOUBLE AS a, sum(x) AS b, 1.50 AS c, 2::DECIMAL AS d, TIMESTAMP '2026-03-10 01:02:03' AS e,
+               INTERVAL 1 DAY AS f, {'x': [1, NULL]} AS g, TIME '10:00' AS h, true AS i FROM range(3) t(x)"""
+    (row,) = program("sql", "--json", asked).document["rows"]
+    assert row == {
+        "a": "inf", "b": 3, "c": 1.5, "d": 2, "e": "2026-03-10T01:02:03", "f": "1 day, 0:00:00", "g": {"x": [1, None]},
+        "h": "10:00:00", "i": True,
+    }  # fmt: skip
+
+
+def test_two_columns_of_one_name_are_refused_in_json_and_no_other_way(program: Program) -> None:
+    asked = "SELECT 1 AS a, 2 AS a"
+    assert program("sql", "--json", asked).code == 2
+    assert program("sql", "--csv", asked).out == "a,a\n1,2\n"
+
+
+def test_csv_is_read_back_by_any_reader(program: Program, hostile: tuple[str, str]) -> None:
+    name, tag = hostile
+    asked = f"SELECT tag, started, raw, due FROM legs WHERE call_record_id = '{name}' ORDER BY leg"
+    (header, first, *_) = csv.reader(program("sql", "--csv", asked).out.splitlines())
+    assert header == ["tag", "started", "raw", "due"]
+    assert (first[0], first[3]) == (tag, "")
+    assert first[1].endswith("000000Z")
+    assert json.loads(json.loads(first[2])["by-hour"])["Tag"] == tag
+
+
+def test_what_came_over_the_wire_is_shown_without_doing_anything(program: Program, hostile: tuple[str, str]) -> None:
+    name, _ = hostile
+    said = program("sql", f"SELECT tag, raw, {{'x': tag}} FROM legs WHERE call_record_id = '{name}'")
+    assert said.code == 0
+    assert not {"\x1b", "\x07"} & set(said.out)
+    assert "[red]" in said.out
+
+
+def test_a_table_that_is_cut_says_so(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_sql, "MOST_SHOWN", 2)
+    assert program("sql", "FROM range(2)").out.splitlines()[-1] == "2 rows"
+    last = program("sql", "FROM range(3)").out.splitlines()[-1]
+    assert last == "2 rows are shown, there are more: --csv or --json prints all"
+    assert len(program("sql", "--csv", "FROM range(3)").out.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("SELECT * FROM read_csv('/etc/passwd')", "Only the tables legs and call_records can be read."),
+        ("COPY legs TO 'x.csv'", "this is not one SELECT."),
+        ("ATTACH 'x.db'", "this is not one SELECT."),
+        ("INSTALL httpfs", "this is not one SELECT."),
+        ("SELECT nobody FROM legs", "docs/lake.md has the tables and examples."),
+    ],
+)
+def test_what_is_wrong_or_not_allowed_ends_with_2_and_one_line(program: Program, statement: str, said: str) -> None:
+    ended = program("sql", statement)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("noojee-ingest: asking the lake: ")
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_read_ends_with_4_and_says_how_to_mend_it(program: Program, folder: Path) -> None:
+    path = folder / "data/store/lake/legs/site=here/day=2026-03-10/legs.parquet"
+    path.unlink()
+    path.write_bytes(b"no Parquet")
+    ended = program("sql", "SELECT count(*) FROM legs")
+    assert ended.code == 4
+    assert "lake/legs/site=here/day=2026-03-10/legs.parquet: it cannot be read" in ended.err
+    path.unlink()
+    path.with_name("legs.parquet.json").unlink()
+    assert program("lake", "publish", "--all").code == 0
+    assert program("sql", "SELECT count(*) > 10 AS mended FROM legs", "--csv").out == "mended\ntrue\n"
+
+
+def test_a_site_that_there_is_not_is_usage(program: Program) -> None:
+    assert program("sql", "--site", "nowhere", "SELECT 1").code == 2
+    assert program("sql", "--json", "--csv", "SELECT 1").code == 2
+    assert program("lake", "publish", "--all", "--day", "2026-03-10").code == 2
+
+
+def test_publishing_by_hand_says_what_it_did(program: Program, folder: Path) -> None:
+    assert program("lake", "publish").out == "here: 0 days published, 0 objects written, 0 B\n"
+    (folder / "data/store/lake/legs/site=here/day=2026-03-10/legs.parquet").unlink()
+    said = program("lake", "publish", "--day", "2026-03-10")
+    assert (said.code, said.out.partition(" written")[0]) == (0, "here: 1 days published, 1 objects")
+    (site,) = program("lake", "publish", "--all", "--json").document["sites"]
+    assert (site["days"], site["objects"], site["problems"]) == (2, 0, [])
+    assert "lake publish of 2026" in program("status").out
+
+
+def test_publishing_that_fails_ends_with_3_and_says_why(program: Program, folder: Path) -> None:
+    path = folder / "data/store/lake/legs/site=here/day=2026-03-10/legs.parquet"
+    path.unlink()
+    path.mkdir()
+    (path / "x").touch()
+    said = program("lake", "publish", "--all")
+    assert said.code == 3
+    assert said.err.startswith("Not done: 2026-03-10 is not in the lake as it is now: replacing lake/legs/site=here/")
+
+
+def test_the_program_says_nothing_else_when_it_ends_well_or_badly(folder: Path) -> None:
+    """DuckDB's Python part tells of objects that are left over at the end of a process."""
+    damaged = folder / "data/store/lake/call_records/site=here/day=2026-03-10/call_records.parquet"
+    damaged.unlink()
+    damaged.write_bytes(b"no Parquet")
+    for statement, code, lines in (("FROM legs", 0, 0), ("FROM call_records", 4, 1)):
+        command = [sys.executable, "-c", "from noojee_ingest.cli import main; main()", "sql", statement]
+        done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False)
+        assert (done.returncode, len(done.stderr.splitlines())) == (code, lines), done.stderr
