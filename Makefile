@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint clean
+.PHONY: run run-production-demo test bench lint clean
 
 run: .venv/ready  ## archive the demo's night into ./data
 	@$(BIN)/noojee-ingest nightly; code=$$?; \
@@ -13,8 +13,14 @@ run: .venv/ready  ## archive the demo's night into ./data
 		echo "has recordings that are missing, late or not audio, so that you see what becomes of them."; \
 	else exit $$code; fi
 
+run-production-demo: .venv/ready  ## archive both sites of config/production.example.toml into a real S3 server and PostgreSQL
+	@$(BIN)/python -m tests.integration.production_demo
+
 test: .venv/ready  ## all tests
 	$(BIN)/python -m pytest -q
+
+bench: .venv/ready  ## how fast the pipeline is beside a bare loop, some ten minutes; docs/performance.md explains it
+	$(BIN)/python -m bench
 
 lint: .venv/ready  ## style, types, and the arrows between the rooms
 	$(BIN)/ruff format --check .

@@ -13,7 +13,7 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.states import Cancelled, Completed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
@@ -28,6 +28,8 @@ from noojee_ingest.stopping import stop_on_signals
 BATCHES: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 """One batch is recorded while the next one is fetched."""
 
+DAMAGE = 4  # of the exit codes
+
 
 @flow(
     name="nightly",
@@ -39,7 +41,7 @@ def nightly(site: str, day: date | None = None, config: Path | None = None) -> S
     """Archive a night of ``site``: ``day`` in site time, or yesterday and what earlier nights left open.
 
     ``config`` as in ``noojee_ingest.settings.load``. The final state says what the exit code says: Completed, Completed
-    as ``Gaps``, Cancelled; what ends a run badly is raised.
+    as ``Gaps``, Failed as ``Damage``, Cancelled; what ends a run badly is raised.
     """
     actor = NIGHTLY if day is None else f"{NIGHTLY} --day"
     with stop_on_signals() as stop, open_work(load(config), site, actor=actor, stop=stop) as work:
@@ -61,6 +63,8 @@ def nightly(site: str, day: date | None = None, config: Path | None = None) -> S
     get_run_logger().info(report.summary)
     if report.interrupted:
         return Cancelled(message=report.summary, data=report)
+    if report.exit_code == DAMAGE:
+        return Failed(name="Damage", message=report.summary, data=report)
     if report.exit_code:
         return Completed(name="Gaps", message=report.summary, data=report)
     return Completed(message=report.summary, data=report)

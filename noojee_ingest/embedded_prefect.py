@@ -26,6 +26,8 @@ from typing import BinaryIO
 
 import psutil
 
+from noojee_ingest.stopping import Stop
+
 START_SECONDS = 120.0  # the first start in a folder also makes Prefect's database
 STOP_SECONDS = 10.0
 SEND_SECONDS = 5.0
@@ -51,7 +53,8 @@ def embedded_prefect(home: Path, api_url: str = "", stop: threading.Event | None
 
     Enter it before anything imports Prefect: Prefect reads its settings on import. ``home`` is Prefect's folder, made
     where absent; two runs may share one, each with its own server. With ``api_url`` that server is used and none is
-    started; only then do the PREFECT_* variables of the surroundings count. ``stop``, once set, cuts a start short.
+    started; only then do the PREFECT_* variables of the surroundings count. ``stop``, once set, cuts a start short, and
+    its last resort ends the server too.
 
     Whatever ends the block (a result, an exception, Ctrl-C, a signal that a handler turned into either), Prefect's logs
     and events are sent first and the server is stopped and awaited. Raises EmbeddedPrefectError, with the end of the
@@ -146,6 +149,8 @@ def _server(home: Path, password: str, stop: threading.Event) -> Iterator[str]:
                 server = _start(home, password, listener, log)
             stack.callback(record.unlink, missing_ok=True)
             stack.callback(_stop, server)
+            if isinstance(stop, Stop):
+                stack.enter_context(stop.ending(server.kill))
             _write_record(record, server.pid)
             while not _answers(url):
                 trouble = _trouble(server, deadline, stop)

@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -34,7 +35,14 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from noojee_ingest.settings_problems import Origin, SettingsError, describe, toml_problem
 from noojee_ingest.settings_store import Store
 from noojee_ingest.settings_table import Seconds, SettingsTable
-from noojee_ingest.settings_values import checked_key, database_address, http_address, key_from, unrepeatable
+from noojee_ingest.settings_values import (
+    checked_key,
+    database_address,
+    http_address,
+    key_from,
+    time_of_day,
+    unrepeatable,
+)
 
 PREFIX = "NOOJEE_INGEST_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -82,13 +90,22 @@ class Archive(SettingsTable):
 
 
 class Nightly(SettingsTable):
-    """Which days a night looks at, and how long a recording may take to appear."""
+    """Which days a night looks at, how long a recording may take to appear, and when a night ends.
+
+    ``deadline`` is a time of day of the site's zone.
+    """
 
     lookback_days: Annotated[int, Field(ge=0, le=60)] = 3
     lateness_hours: Annotated[float, Field(ge=0, le=24 * 60, allow_inf_nan=False)] = 48.0
     settle_minutes: Annotated[int, Field(ge=0, le=59)] = 5
     catch_up_days: Annotated[int, Field(ge=0, le=366)] = 14
     retry_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 60
+    deadline: time | None = None
+
+    @field_validator("deadline", mode="before")
+    @classmethod
+    def _to_the_minute(cls, told: object) -> time | None:
+        return time_of_day(told)
 
 
 class Prefect(SettingsTable):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from datetime import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -54,6 +55,16 @@ def database_address(text: str) -> str:
     if not parts.path.strip("/"):
         raise ValueError("names no database, such as postgresql://archive@db.example.com/noojee")
     return text
+
+
+def time_of_day(told: object) -> time | None:
+    """``06:00`` as text or as TOML's own local time; empty is none. Raises ValueError for anything else."""
+    if told is None or told == "":
+        return None
+    text = told.isoformat("seconds").removesuffix(":00") if isinstance(told, time) else told
+    if not isinstance(text, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text, re.ASCII) is None:
+        raise ValueError('should be a time of day in hours and minutes, such as "06:00"')
+    return time.fromisoformat(text)
 
 
 def checked_key(key: str, where: str) -> str:

@@ -31,6 +31,8 @@ def print_report(report: NightReport, console: Console) -> None:
         _print_remarks(day, console)
     for problem in report.problems:
         console.print(f"[yellow]Not done:[/] {safe(problem)}")
+    if report.unfinished:
+        console.print(f"[red]Unfinished:[/] {report.unfinished}.")
     _print_work(report, console)
 
 
@@ -93,6 +95,8 @@ def _print_work(report: NightReport, console: Console) -> None:
         )
     if recovery.gone or recovery.orphans:
         console.print(f"[red]In the store:[/] {recovery.gone} objects gone, {recovery.orphans} that no leg explains.")
+    if report.published.objects:
+        console.print(f"Published to the lake: {report.published.days} days, {report.published.objects} files.")
     if report.nothing_needed:
         console.print("[bold]Nothing was needed:[/] nothing new is known, and nothing is due.")
     told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in sorted(bounds.requests.items()))

@@ -7,6 +7,7 @@ from enum import IntEnum
 from noojee_ingest.catalogue.errors import CatalogueError
 from noojee_ingest.embedded_prefect import EmbeddedPrefectError
 from noojee_ingest.journal.errors import DamagedSegment, JournalError, SegmentsGone
+from noojee_ingest.lake.errors import BadStatement, DamagedDay, LakeError
 from noojee_ingest.noojee import Misconfigured, NoojeeError
 from noojee_ingest.pipeline.errors import AudioDamaged, NoSuchSite, PipelineError
 from noojee_ingest.settings_problems import SettingsError
@@ -31,6 +32,7 @@ TOLD = (
     StorageError,
     CatalogueError,
     JournalError,
+    LakeError,
     EmbeddedPrefectError,
     SimulatorError,
 )
@@ -44,8 +46,8 @@ EXITS_HELP = (
 
 def exit_of(error: BaseException) -> Exit:
     """The exit code of an error that ends a verb."""
-    if isinstance(error, SettingsError | NoSuchSite | Misconfigured):
+    if isinstance(error, SettingsError | NoSuchSite | Misconfigured | BadStatement):
         return Exit.USAGE
-    if isinstance(error, AudioDamaged | DamagedSegment | SegmentsGone | Damaged):
+    if isinstance(error, AudioDamaged | DamagedSegment | SegmentsGone | Damaged | DamagedDay):
         return Exit.DAMAGE
     return Exit.FAILED

@@ -10,7 +10,8 @@ import typer
 from noojee_ingest.cli.completeness import print_next, print_report
 from noojee_ingest.cli.flow_run import run_flow
 from noojee_ingest.cli.options import Config, Json, SiteName, console, one_site, print_json, read_day
-from noojee_ingest.pipeline.report import GAP_STATES, NightReport, rows
+from noojee_ingest.pipeline.completeness import GAP_STATES
+from noojee_ingest.pipeline.report import NightReport, rows
 from noojee_ingest.settings import load
 
 Day = Annotated[
@@ -67,7 +68,9 @@ def as_document(report: NightReport) -> dict[str, Any]:
             }
             for day in report.days
         ],
+        "unfinished": report.unfinished,
         "problems": report.problems,
         "recovery": asdict(report.recovery),
+        "published": asdict(report.published),
         "work": {**asdict(report.bounds), "what_bound": report.bounds.what_bound},
     }

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from noojee_ingest import __version__
-from noojee_ingest.cli import catalogue, get, nightly, poll, search, show, simulate, status
+from noojee_ingest.cli import catalogue, get, lake, nightly, poll, search, show, simulate, sql, status
 from noojee_ingest.cli.exits import EXITS_HELP, TOLD, exit_of
 
 app = typer.Typer(
@@ -32,9 +32,10 @@ def _program(
     pass
 
 
-for verb in (nightly.nightly, poll.poll, status.status, show.show, get.get, search.search, simulate.simulate):
+for verb in (nightly.nightly, poll.poll, status.status, show.show, get.get, search.search, sql.sql, simulate.simulate):
     app.command(epilog=EXITS_HELP)(verb)
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(lake.app, name="lake")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich import box
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, console, one_site, print_json, safe, site_time
 from noojee_ingest.pipeline.index import open_catalogue
-from noojee_ingest.pipeline.status import SiteStatus
+from noojee_ingest.pipeline.status import DayStatus, SiteStatus
 from noojee_ingest.pipeline.status import status as status_of
 from noojee_ingest.settings import Settings, load
 
@@ -23,12 +24,13 @@ Days = Annotated[int, typer.Option("--days", min=1, help="How many of the latest
 def status(site: SiteName = None, days: Days = 30, as_json: Json = False, config: Config = None) -> None:
     """Show how complete each day is, and the latest runs. Reads the archive's catalogue only.
 
-    Exits with 3 when any of the days shown has gaps: a good day never hides a bad one.
+    Exits with 3 when any of the days shown has gaps, or a night did not run or did not come to its end: a good day
+    never hides a bad one, nor does a good site.
     """
     settings = load(config)
     slugs = [one_site(settings, site)] if site is not None else sorted(settings.sites)
     with closing(open_catalogue(settings)) as catalogue:
-        found = [status_of(catalogue, slug, settings.sites[slug], days=days) for slug in slugs]
+        found = [status_of(catalogue, settings, slug, days=days) for slug in slugs]
     code = max(one.exit_code for one in found)
     if as_json:
         print_json({"exit_code": code, "sites": [_document(one) for one in found]})
@@ -39,18 +41,44 @@ def status(site: SiteName = None, days: Days = 30, as_json: Json = False, config
 
 
 def _document(one: SiteStatus) -> dict[str, object]:
-    days = [{**asdict(day), "complete": day.complete, "gaps": day.gaps} for day in one.days]
-    return {**asdict(one), "exit_code": one.exit_code, "days": days}
+    return {**asdict(one), "exit_code": one.exit_code, "days": [_day_document(day) for day in one.days]}
+
+
+def _day_document(day: DayStatus) -> dict[str, object]:
+    return {
+        "day": day.day,
+        "expected": day.sums.expected,
+        "states": day.sums.states,
+        "unlisted_hours": day.unlisted_hours,
+        "calls_explained": day.sums.calls_explained,
+        "calls_unexplained": day.sums.calls_unexplained,
+        "calls_unjudged": day.sums.calls_unjudged,
+        "findings": day.findings,
+        "gone": day.gone,
+        "audio_bytes": day.sums.audio_bytes,
+        "audio_hours": day.sums.audio_hours,
+        "complete": day.sums.complete,
+        "gaps": day.gaps,
+    }
 
 
 def _print(settings: Settings, one: SiteStatus) -> None:
     zone = settings.sites[one.site].zone
     out = console()
-    if not one.days:
-        out.print(f"{one.site}: nothing is known yet. Run `noojee-ingest nightly`.")
-        return
+    if one.days:
+        out.print(_table(one, zone))
+    if gone := sum(day.gone for day in one.days):
+        out.print(f"[red]Damage:[/] {gone} archived objects are in the store no more; restore them from a copy.")
+    if one.alarm:
+        out.print(f"[red]{one.site}:[/] {one.alarm}. Run `noojee-ingest nightly --site {one.site}`.", soft_wrap=True)
+    for run in one.runs:
+        end = f"exit code {run.exit_code}" if run.condition == "ended" else run.condition
+        out.print(f"{run.flow} of {site_time(run.began, zone)}: {end}. {safe(run.summary)}")
+
+
+def _table(one: SiteStatus, zone: ZoneInfo) -> Table:
     table = Table(title=f"{one.site}, days of {zone.key}", box=box.SIMPLE_HEAD, title_justify="left")
-    shown = [name for name in COLUMNS if any(day.states[name] for day in one.days)]
+    shown = [name for name in COLUMNS if any(day.sums.states[name] for day in one.days)]
     table.add_column("day")
     for name in (
         "hours\nlisted",
@@ -63,20 +91,16 @@ def _print(settings: Settings, one: SiteStatus) -> None:
     ):
         table.add_column(name, justify="right")
     for day in one.days:
+        sums = day.sums
         table.add_row(
             f"{day.day:%a %Y-%m-%d}",
             "" if day.unlisted_hours is None else f"{24 - day.unlisted_hours} of 24",
-            f"{day.expected:,}",
-            *(f"{day.states[name]:,}" for name in shown),
-            "" if day.complete is None else f"{day.complete} %",
-            f"{day.calls_explained} / {day.calls_unexplained} / {day.calls_unjudged}",
+            f"{sums.expected:,}",
+            *(f"{sums.states[name]:,}" for name in shown),
+            "" if sums.complete is None else f"{sums.complete} %",
+            f"{sums.calls_explained} / {sums.calls_unexplained} / {sums.calls_unjudged}",
             f"{day.findings:,}",
-            f"{bytes_text(day.audio_bytes)}, {day.audio_hours:.2f} h",
+            f"{bytes_text(sums.audio_bytes)}, {sums.audio_hours:.2f} h",
             style="red" if day.gaps or day.gone else None,
         )
-    out.print(table)
-    if gone := sum(day.gone for day in one.days):
-        out.print(f"[red]Damage:[/] {gone} archived objects are in the store no more; restore them from a copy.")
-    for run in one.runs:
-        end = f"exit code {run.exit_code}" if run.condition == "ended" else run.condition
-        out.print(f"{run.flow} of {site_time(run.began, zone)}: {end}. {safe(run.summary)}")
+    return table

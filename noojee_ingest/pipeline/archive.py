@@ -90,8 +90,8 @@ def archive_batch(work: Work, legs: Sequence[Leg]) -> BatchResult:
 
 
 def archive_leg(work: Work, leg: Leg) -> Event | Doubtful | None:
-    """One leg's way; what became of it, or ``None`` when the run is being stopped or nobody answers."""
-    if work.stop.is_set() or work.outage.is_on or work.denials.is_on:
+    """One leg's way; what became of it, or ``None``: the run is being stopped, its deadline is over, nobody answers."""
+    if work.stop.is_set() or work.deadline.has_passed or work.outage.is_on or work.denials.is_on:
         return None
     try:
         event = _fetched(work, leg)

@@ -37,6 +37,8 @@ class Discovery:
     polls: int = 0
     calls_asked: int = 0
     problems: list[str] = field(default_factory=list)
+    polled: bool = False
+    """Whether every template's call record list was asked for."""
     unanswered: int = 0
     """Lists in a row that timed out."""
 
@@ -67,32 +69,31 @@ def hour_end(work: Work, day: date, hour: int) -> datetime:
     return begin.astimezone(UTC) + timedelta(hours=1)
 
 
-def hours_due(work: Work, days: Sequence[date]) -> list[tuple[date, int]]:
-    """The hours of these days that the by-hour list is to be asked about now, oldest first."""
+def hours_over(work: Work, day: date) -> list[int]:
+    """The hours of a day that the by-hour list can be asked about: those over for ``nightly.settle_minutes``."""
     if not work.of_site.by_hour:
         return []
+    settled = work.clock() - timedelta(minutes=work.settings.nightly.settle_minutes)
+    return [hour for hour in range(24) if hour_end(work, day, hour) <= settled]
+
+
+def hours_due(work: Work, days: Sequence[date]) -> list[tuple[date, int]]:
+    """The hours of these days that the by-hour list is to be asked about now, oldest first."""
     now = work.clock()
-    nightly = work.settings.nightly
-    settle, lookback = timedelta(minutes=nightly.settle_minutes), timedelta(days=nightly.lookback_days)
-    hours = [(day, hour) for day in sorted(days) for hour in range(24)]
-    scopes = [hour_scope(day, hour) for day, hour in hours]
-    asked = queries.answers(work.catalogue, work.site, View.BY_HOUR, scopes)
-    due = []
-    for (day, hour), scope in zip(hours, scopes, strict=True):
-        ended = hour_end(work, day, hour)
-        if ended + settle <= now and question_due(asked.get(scope, []), ended, now, lookback):
-            due.append((day, hour))
-    return due
+    hours = {hour_scope(day, hour): (day, hour) for day in sorted(days) for hour in hours_over(work, day)}
+    asked = queries.answers(work.catalogue, work.site, View.BY_HOUR, hours)
+    lookback = timedelta(days=work.settings.nightly.lookback_days)
+    return [
+        (day, hour)
+        for scope, (day, hour) in hours.items()
+        if question_due(asked.get(scope, []), hour_end(work, day, hour), now, lookback)
+    ]
 
 
 def unlisted_hours(work: Work, day: date) -> int:
     """Hours of a day that are over and that nobody has listed yet."""
-    if not work.of_site.by_hour:
-        return 0
-    settle = timedelta(minutes=work.settings.nightly.settle_minutes)
-    over = [hour for hour in range(24) if hour_end(work, day, hour) + settle <= work.clock()]
     listed = queries.hours_listed(work.catalogue, work.site, day, day + timedelta(days=1)).get(day, 0)
-    return max(0, len(over) - listed)
+    return max(0, len(hours_over(work, day)) - listed)
 
 
 def list_hours(work: Work, hours: Iterable[tuple[date, int]], done: Discovery) -> Iterator[list[Leg]]:
@@ -138,10 +139,11 @@ def poll_call_records(work: Work, done: Discovery) -> None:
             continue
         done.polls += 1
         take_calls(work, template.id, answer)
+    done.polled = True
 
 
-def ask_about_calls(work: Work, days: Sequence[date], done: Discovery) -> Iterator[list[Leg]]:
-    """Ask for the meta data, by unique id, of calls whose legs are unknown and that no rule explains."""
+def calls_due(work: Work, days: Sequence[date]) -> list[tuple[str, str]]:
+    """Scope and unique id of the calls of these days to ask about now: without a known leg, and no rule says why."""
     now = work.clock()
     lookback = timedelta(days=work.settings.nightly.lookback_days)
     calls = []
@@ -150,9 +152,18 @@ def ask_about_calls(work: Work, days: Sequence[date], done: Discovery) -> Iterat
         if call["unique_id"] and not explanation(work, call) and ended <= now:
             calls.append((identity_digest(work.site, "unique id", call["unique_id"]), call["unique_id"], ended))
     asked = queries.answers(work.catalogue, work.site, View.BY_UNIQUE_ID, [scope for scope, _, _ in calls])
-    due = [call for call in calls if question_due(asked.get(call[0], []), call[2], now, lookback)]
+    return [
+        (scope, unique_id)
+        for scope, unique_id, ended in calls
+        if question_due(asked.get(scope, []), ended, now, lookback)
+    ]
+
+
+def ask_about_calls(work: Work, days: Sequence[date], done: Discovery) -> Iterator[list[Leg]]:
+    """Ask for the meta data, by unique id, of calls whose legs are unknown and that no rule explains."""
+    due = calls_due(work, days)
     work.tally.add(calls_due=len(due))
-    for scope, unique_id, _ in due:
+    for scope, unique_id in due:
         if work.stop.is_set():
             return
         answer = _answer(work, done, partial(work.client.recordings.by_unique_id, unique_id))

@@ -81,5 +81,5 @@ class AudioDamaged(PipelineError):
 
 
 class OutputProblem(PipelineError):
-    def __init__(self, path: Path, error: OSError) -> None:
-        super().__init__(f"writing {path}: {error.strerror or error}", "Choose another folder with --output.")
+    def __init__(self, path: Path, error: OSError, hint: str = "Choose another folder with --output.") -> None:
+        super().__init__(f"writing {path}: {error.strerror or error}", hint)

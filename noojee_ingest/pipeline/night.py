@@ -13,7 +13,16 @@ from noojee_ingest.catalogue import queries
 from noojee_ingest.model import Leg
 from noojee_ingest.noojee import Interrupted
 from noojee_ingest.pipeline.archive import BatchResult, archive_batch
-from noojee_ingest.pipeline.discover import Discovery, ask_about_calls, hours_due, list_hours, poll_call_records
+from noojee_ingest.pipeline.deadline import next_deadline
+from noojee_ingest.pipeline.discover import (
+    Discovery,
+    ask_about_calls,
+    calls_due,
+    hours_due,
+    list_hours,
+    poll_call_records,
+)
+from noojee_ingest.pipeline.publish import publish_changes
 from noojee_ingest.pipeline.reconcile import reconcile
 from noojee_ingest.pipeline.recover import Recovery, recover
 from noojee_ingest.pipeline.report import Bounds, NightReport, report_day
@@ -102,29 +111,36 @@ def nights_days(work: Work, day: date | None = None) -> list[date]:
 
 
 def run_night(work: Work, *, day: date | None = None, submit: Submit | None = None) -> NightReport:
-    """Archive what the phone system has of a night, reconcile, and report.
+    """Archive what the phone system has of a night, reconcile, publish what changed to the lake, and report.
 
     ``submit`` takes a batch of legs and works on it, now or beside us; without it batches are done one after another.
     Listing goes on while batches are under way: the phone system allows few lists, and waiting costs nothing.
-    A stopped run records what it has and reports itself as interrupted.
+    A stopped run records what it has and reports itself as interrupted. From ``nightly.deadline`` on nothing more is
+    asked of the phone system, and the report names what was left; a ``day`` asked for by name has no deadline.
     Raises what ends a run: PhoneSystemDown, AuthenticationFailed, StorageError, CatalogueError, JournalError; what was
     stored until then is kept, and the next run goes on from there.
     """
-    return noted(work, "nightly", partial(_night, work, day, submit or partial(Done, work)))
+    flow = NIGHTLY if day is None else f"{NIGHTLY} --day"
+    return noted(work, flow, partial(_night, work, day, submit or partial(Done, work)))
 
 
 def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
     began = time.monotonic()
+    at = work.settings.nightly.deadline
+    if at is not None and day is None:
+        work.deadline.at = next_deadline(work.clock(), at, work.zone)
     main_day = day or work.today() - timedelta(days=1)
     work.tally.stage = "recovering"
     days = nights_days(work, day)
     night = Night(work, days, _days_of_work(work, days, main_day, day), only=day)
     night.recovery = recover(work, night.touched)
-    _fetch(work, night.legs(), submit)
+    untried = _fetch(work, night.legs(), submit)
+    unfinished = _unfinished(work, night, untried)
     work.tally.stage = "reconciling"
     if not work.stop.is_set():
         for one in sorted(night.touched):
             reconcile(work, one)
+    published = publish_changes(work)
     work.tally.stage = "done"
     return NightReport(
         site=work.site,
@@ -132,10 +148,12 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
         main_day=main_day,
         days=[report_day(work, one) for one in sorted(night.touched)],
         interrupted=work.stop.is_set(),
-        problems=[*_skipped(work, days), *night.discovery.problems, *_wrong_path(work)],
+        unfinished=unfinished,
+        problems=[*_skipped(work, days), *night.discovery.problems, *_wrong_path(work), *published.problems],
         recovery=night.recovery,
         events=work.tally.events,
-        bounds=Bounds.of(work, night.discovery, time.monotonic() - began),
+        published=published,
+        bounds=Bounds.of(work, night.discovery, published, time.monotonic() - began),
     )
 
 
@@ -145,6 +163,20 @@ def _days_of_work(work: Work, days: Sequence[date], main_day: date, day: date | 
     listing = {one for one, _ in hours_due(work, days)}
     still_open = {one for one in days if _is_open(work, one)}
     return {main_day, *listing, *still_open, *(leg.day for leg in left)}
+
+
+def _unfinished(work: Work, night: Night, untried: int) -> str:
+    """What the deadline left to the next night, in words; nothing where it did not pass or kept nothing from us."""
+    if not work.deadline.has_passed or work.stop.is_set():
+        return ""
+    hours = hours_due(work, night.days)
+    calls = () if hours else calls_due(work, night.days)  # only then is it known which calls have no legs
+    left = {"legs not tried": untried, "hours not listed": len(hours), "calls not asked about": len(calls)}
+    told = [f"{number} {what}" for what, number in left.items() if number]
+    if not night.discovery.polled:
+        told.append("call records not polled")
+    deadline = f"deadline {work.settings.nightly.deadline:%H:%M} reached"
+    return f"{deadline}: {', '.join(told)}; the next night goes on" if told else ""
 
 
 SUSPICIOUS = 20
@@ -178,8 +210,10 @@ def _is_open(work: Work, day: date) -> bool:
     return any(row["pending"] or row["discovered"] or row["calls_unjudged"] for row in sums)
 
 
-def _fetch(work: Work, legs: Iterator[Leg], submit: Submit) -> None:
+def _fetch(work: Work, legs: Iterator[Leg], submit: Submit) -> int:
     """Cut the legs into batches, submit them as they fill up, and wait for all; then raise the first failure, if any.
+
+    Gives the number of legs that were left without a conclusion.
 
     A batch that fails keeps no other from being done, unless what it met ends the run: then ``work.stop`` is set.
     """
@@ -200,10 +234,12 @@ def _fetch(work: Work, legs: Iterator[Leg], submit: Submit) -> None:
     work.tally.stage = "fetching"
     if batch:
         under_way.append(submit(batch))
+    left = 0
     for future in under_way:
         try:
-            future.result()
+            left += future.result().left
         except Exception as error:
             failures.append(error)
     if failures:
         raise failures[0]
+    return left

@@ -8,13 +8,15 @@ from functools import partial
 
 from noojee_ingest.noojee import Interrupted
 from noojee_ingest.pipeline.discover import Discovery, poll_call_records
+from noojee_ingest.pipeline.publish import Publication, publish_changes
 from noojee_ingest.pipeline.run import noted
 from noojee_ingest.pipeline.work import Work
 
 
 @dataclass(frozen=True)
 class PollReport:
-    """``polls``: lists that answered; ``events``: what was newly learnt; ``problems``: lists that did not answer.
+    """``polls``: lists that answered; ``events``: what was newly learnt; ``problems``: lists that did not answer, and
+    days that could not be published.
 
     ``exit_code`` is that of the table in docs/operations.md, 130 of an interrupted poll.
     """
@@ -24,6 +26,7 @@ class PollReport:
     events: int
     problems: list[str]
     interrupted: bool
+    published: Publication
 
     @property
     def exit_code(self) -> int:
@@ -39,7 +42,7 @@ class PollReport:
 
 
 def run_poll(work: Work) -> PollReport:
-    """Ask every template's call record list and journal what is new. Stops and raises as ``run_night`` does."""
+    """Ask every template's call record list, journal and publish what is new. Stops and raises as ``run_night``."""
     return noted(work, "poll-call-records", partial(_poll, work))
 
 
@@ -47,4 +50,12 @@ def _poll(work: Work) -> PollReport:
     done = Discovery()
     with suppress(Interrupted):
         poll_call_records(work, done)
-    return PollReport(work.site, done.polls, work.tally.events, done.problems, interrupted=work.stop.is_set())
+    published = publish_changes(work)
+    return PollReport(
+        site=work.site,
+        polls=done.polls,
+        events=work.tally.events,
+        problems=[*done.problems, *published.problems],
+        interrupted=work.stop.is_set(),
+        published=published,
+    )

@@ -47,7 +47,7 @@ def _apply_announced(work: Work, done: Recovery) -> None:
     """Segments that were announced: apply those that are there, forget those of dead writers that never came."""
     never_put = []
     for row in open_segments(work.catalogue):
-        alive = is_alive(row)
+        alive = is_alive(work.catalogue, row)
         try:
             found = segment.read(work.store.archive, row["key"])
         except NotFound:

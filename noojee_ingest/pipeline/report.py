@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.model import FindingKind, State
 from noojee_ingest.pipeline.archive import ended
+from noojee_ingest.pipeline.completeness import Line
 from noojee_ingest.pipeline.discover import Discovery, unlisted_hours
+from noojee_ingest.pipeline.publish import Publication
 from noojee_ingest.pipeline.recover import Recovery
 from noojee_ingest.pipeline.work import Work
-
-GAP_STATES = (State.MISSING, State.REJECTED, State.FAILED)
-
-
-@dataclass
-class Line:
-    """Sums over the legs and calls of an hour or a day. ``expected`` is the sum of ``states``."""
-
-    states: Counter[str] = field(default_factory=Counter)
-    audio_bytes: int = 0
-    audio_seconds: float = 0.0
-    calls_explained: int = 0
-    calls_unexplained: int = 0
-    calls_unjudged: int = 0
-
-    @property
-    def expected(self) -> int:
-        return sum(self.states.values())
-
-    @property
-    def gaps(self) -> int:
-        return sum(self.states[state.value] for state in GAP_STATES) + self.calls_unexplained
-
-    @property
-    def completeness(self) -> float | None:
-        """Archived legs as a part of what should be there: legs not excused, and calls that nothing explains."""
-        due = self.expected - self.states[State.EXCUSED.value] + self.calls_unexplained
-        return self.states[State.ARCHIVED.value] / due if due else None
 
 
 @dataclass(frozen=True)
@@ -70,7 +43,7 @@ class DayReport:
 
     @property
     def has_gaps(self) -> bool:
-        return bool(self.total.gaps or self.overdue or self.unlisted_hours or self.total.states[State.DISCOVERED.value])
+        return bool(self.total.gaps or self.overdue or self.unlisted_hours)
 
 
 MOST_GAPS = 50
@@ -136,11 +109,12 @@ class Bounds:
     seconds_fetching: float
     seconds_storing: float
     seconds_recording: float
+    seconds_publishing: float
     by_hour_interval: float
     workers: int
 
     @classmethod
-    def of(cls, work: Work, discovery: Discovery, seconds: float) -> Bounds:
+    def of(cls, work: Work, discovery: Discovery, published: Publication, seconds: float) -> Bounds:
         tally = work.tally
         return cls(
             seconds=seconds,
@@ -154,6 +128,7 @@ class Bounds:
             seconds_fetching=tally.seconds_fetching,
             seconds_storing=tally.seconds_storing,
             seconds_recording=tally.seconds_recording,
+            seconds_publishing=published.seconds,
             by_hour_interval=work.of_site.by_hour_interval_seconds,
             workers=work.settings.archive.workers,
         )
@@ -166,6 +141,7 @@ class Bounds:
             f"fetching audio, {self.workers} at once": self.seconds_fetching / self.workers,
             f"writing to the store, {self.workers} at once": self.seconds_storing / self.workers,
             "the journal and the catalogue": self.seconds_recording,
+            "publishing to the lake": self.seconds_publishing,
         }
         words, most = max(parts.items(), key=lambda part: part[1])
         return f"{words} ({most:.1f} of {self.seconds:.1f} s)" if most > 0 else "nothing: there was nothing to do"
@@ -173,21 +149,27 @@ class Bounds:
 
 @dataclass(frozen=True)
 class NightReport:
-    """What became of a night. ``exit_code`` is that of the table in docs/operations.md."""
+    """What became of a night. ``exit_code`` is that of the table in docs/operations.md.
+
+    ``problems`` are questions that were not answered, ``unfinished`` what the deadline left to the next night.
+    """
 
     site: str
     zone: str
     main_day: date
     days: list[DayReport]
     interrupted: bool
+    unfinished: str
     problems: list[str]
     recovery: Recovery
     events: int
+    published: Publication
     bounds: Bounds
 
     @property
     def nothing_needed(self) -> bool:
-        return not (self.events or self.bounds.hours_asked or self.bounds.audio_requests or self.problems)
+        asked = self.bounds.hours_asked or self.bounds.audio_requests
+        return not (self.events or asked or self.published.objects or self.problems or self.unfinished)
 
     @property
     def exit_code(self) -> int:
@@ -196,7 +178,7 @@ class NightReport:
             return 130
         if any(FindingKind.GONE_OBJECT in day.findings for day in self.days):
             return 4
-        return 3 if self.problems or any(day.has_gaps for day in self.days) else 0
+        return 3 if self.problems or self.unfinished or any(day.has_gaps for day in self.days) else 0
 
     @property
     def summary(self) -> str:
@@ -209,7 +191,8 @@ class NightReport:
             4: "finished, objects of the store are gone",
             130: "interrupted",
         }[self.exit_code]
-        return f"{word}: {archived} of {expected} legs archived"
+        said = f"{word}: {archived} of {expected} legs archived"
+        return f"{said}; {self.unfinished}" if self.unfinished else said
 
 
 def rows(day: DayReport) -> list[dict[str, object]]:
@@ -223,7 +206,6 @@ def rows(day: DayReport) -> list[dict[str, object]]:
 
 
 def _row(name: str, line: Line) -> dict[str, object]:
-    complete = line.completeness
     return {
         "hour": name,
         "expected": line.expected,
@@ -232,11 +214,6 @@ def _row(name: str, line: Line) -> dict[str, object]:
         "calls_unexplained": line.calls_unexplained,
         "calls_unjudged": line.calls_unjudged,
         "audio_bytes": line.audio_bytes,
-        "audio_hours": round(line.audio_seconds / 3600, 2),
-        "complete": None if complete is None else floor_percent(complete),
+        "audio_hours": line.audio_hours,
+        "complete": line.complete,
     }
-
-
-def floor_percent(part: float) -> float:
-    """A part as a percentage with one decimal, rounded down: 100.0 is said of nothing less."""
-    return math.floor(part * 1000 + 1e-9) / 10

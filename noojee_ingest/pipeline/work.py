@@ -6,17 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from noojee_ingest import model, simulator
-from noojee_ingest.catalogue.budget import BudgetFile
-from noojee_ingest.catalogue.database import Catalogue, sqlite_path
+from noojee_ingest.catalogue.budget import open_budget
+from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.noojee import Noojee, TurnKind, contract_from
 from noojee_ingest.pipeline.budget import LOOK_SECONDS, SiteBudget
+from noojee_ingest.pipeline.deadline import UntilDeadline
 from noojee_ingest.pipeline.errors import NoSuchSite
 from noojee_ingest.pipeline.index import open_catalogue, refuse_other_store
 from noojee_ingest.pipeline.places import open_store
@@ -67,6 +67,7 @@ class Work:
     catalogue: Catalogue
     client: Noojee
     budget: SiteBudget
+    deadline: UntilDeadline
     spool: Spool
     workers: ThreadPoolExecutor
     clock: Clock
@@ -105,10 +106,6 @@ def clock_from(start: datetime) -> Clock:
     return lambda: start + timedelta(seconds=time.monotonic() - began)
 
 
-def budget_path(settings: Settings) -> Path:
-    return sqlite_path(settings.catalogue.url).with_name("budget.sqlite")
-
-
 @contextmanager
 def open_work(
     settings: Settings, slug: str, *, actor: str, stop: threading.Event, small: bool = False
@@ -139,7 +136,7 @@ def open_work(
             url, key, clock = running.url, SIMULATED_KEY, clock_from(site.simulator.now)
         allowed = site.concurrent_requests
         budget = SiteBudget(
-            BudgetFile(budget_path(settings)),
+            stack.enter_context(closing(open_budget(settings.catalogue.url))),
             slug,
             allowed=allowed,
             wanted=1 if small else max(1, allowed - 1),
@@ -148,12 +145,13 @@ def open_work(
             stop=stop,
         )
         stack.enter_context(budget)
+        deadline = UntilDeadline(budget, clock)
         client = Noojee(
             url,
             key,
             zone=site.zone,
             contract=contract_from(site.contract),
-            limiter=budget,
+            limiter=deadline,
             connect_timeout=site.connect_timeout_seconds,
             read_timeout=site.read_timeout_seconds,
             ca_bundle=site.ca_bundle,
@@ -174,6 +172,7 @@ def open_work(
             catalogue=catalogue,
             client=client,
             budget=budget,
+            deadline=deadline,
             spool=Spool(
                 settings.spool.path,
                 memory_bytes=settings.spool.memory_bytes_per_worker,

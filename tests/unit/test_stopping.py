@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from noojee_ingest.stopping import stop_on_signals
+from noojee_ingest.stopping import LAST_RESORT, stop_on_signals
 
 BOTH = pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 
@@ -76,3 +76,13 @@ def test_nothing_of_one_block_is_left_for_the_next() -> None:
         assert second is not first
         assert not second.is_set()
     assert not [thread for thread in threading.enumerate() if thread.name == "stop listener"]
+
+
+def test_the_wakeup_descriptor_of_before_is_back_afterwards() -> None:
+    with stop_on_signals():
+        pass
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_there_is_time_left_for_the_last_words() -> None:
+    assert LAST_RESORT <= 30 - 3

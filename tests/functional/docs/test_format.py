@@ -204,6 +204,9 @@ def sidecars(store: Path) -> Iterator[tuple[Path, Any]]:
         yield path.with_suffix(""), json.loads(path.read_text())
 
 
+KIND_OF = {"audio": "audio", "journal": "segment", "rejected": "evidence", "legs": "lake", "call_records": "lake"}
+
+
 def test_sidecars_and_metadata_are_as_documented(night: Any) -> None:
     members = {words(row[0])[0] for row in rows("Member") if row[0] != "`replaces`"}
     metadata: dict[str, set[str]] = {}
@@ -216,10 +219,10 @@ def test_sidecars_and_metadata_are_as_documented(night: Any) -> None:
         assert sidecar["v"] == 1
         content = path.read_bytes()
         assert (sidecar["size"], sidecar["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
-        kind = {"audio": "audio", "journal": "segment", "rejected": "evidence"}[path.relative_to(night.store).parts[1]]
+        kind = KIND_OF[path.relative_to(night.store).parts[1]]
         assert set(sidecar["metadata"]) == metadata[kind]
         kinds[kind] += 1
-        if kind != "segment":
+        if kind in {"audio", "evidence"}:
             told = sidecar["metadata"]["sha256" if kind == "audio" else "whole-sha256"]
             assert path.name.startswith(f"{sidecar['metadata']['leg-id']}-{told[:16]}.")
     assert set(kinds) == set(metadata)

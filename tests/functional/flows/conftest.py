@@ -215,6 +215,12 @@ def _rows(database: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="session")
+def zone() -> str:
+    """The zone of all sites in these tests."""
+    return daytime_zone()
+
+
+@pytest.fixture(scope="session")
 def prefect_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all runs: only the first start has to make Prefect's database."""
     return tmp_path_factory.mktemp("prefect")

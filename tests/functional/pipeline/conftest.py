@@ -29,7 +29,7 @@ from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.noojee import Noojee, Patience
 from noojee_ingest.pipeline import budget as site_budget
 from noojee_ingest.pipeline import work as pipeline_work
-from noojee_ingest.pipeline.night import run_night
+from noojee_ingest.pipeline.night import NIGHTLY, run_night
 from noojee_ingest.pipeline.poll import PollReport, run_poll
 from noojee_ingest.pipeline.report import NightReport
 from noojee_ingest.pipeline.work import Work, open_work
@@ -90,15 +90,18 @@ class Site:
         return load(config, {f"NOOJEE_INGEST_{name}": str(value) for name, value in variables.items()})
 
     @contextmanager
-    def work(self, *, stop: threading.Event | None = None, small: bool = False, **environ: Any) -> Iterator[Work]:
+    def work(
+        self, *, stop: threading.Event | None = None, small: bool = False, actor: str = NIGHTLY, **environ: Any
+    ) -> Iterator[Work]:
         settings = self.settings(**environ)
-        with open_work(settings, "here", actor="nightly", stop=stop or threading.Event(), small=small) as work:
+        with open_work(settings, "here", actor=actor, stop=stop or threading.Event(), small=small) as work:
             yield work
 
     def night(self, **asked: Any) -> NightReport:
         """A night without a flow; ``day`` and ``stop`` as usual, the rest are variables of the settings."""
         day, stop = asked.pop("day", None), asked.pop("stop", None)
-        with self.work(stop=stop, **asked) as work:
+        actor = NIGHTLY if day is None else f"{NIGHTLY} --day"
+        with self.work(stop=stop, actor=actor, **asked) as work:
             return run_night(work, day=day)
 
     def poll(self, **asked: Any) -> PollReport:

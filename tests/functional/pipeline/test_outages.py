@@ -44,7 +44,7 @@ SMALL = {"ARCHIVE__BATCH": 10, "ARCHIVE__WORKERS": 2}
 def begun(site: Site) -> Iterator[Site]:
     """A site with one archived night, at the time of the next; whatever the test does must not harm the first."""
     site.night()
-    before = site.files()
+    before = {name: facts for name, facts in site.files().items() if not name.startswith("lake/")}  # that is replaced
     audio = {key: facts for key, facts in audio_facts(site).items() if facts["state"] == "archived"}
     site.pass_time(days=1)
     site.requests()

@@ -110,7 +110,7 @@ def test_a_run_that_dies_while_it_records_is_taken_up_by_the_next(
     lonely = stored_names(site) - journalled_names(site)
     assert len(lonely) == (20 if where == "open_segment" and not first else 0)
     with monkeypatch.context() as patch:
-        patch.setattr(recover, "is_alive", lambda row: False)  # this process outlives its own death
+        patch.setattr(recover, "is_alive", lambda catalogue, row: False)  # this process outlives its own death
         report = site.night(**BATCHES)
     assert report.recovery.adopted == len(lonely)
     assert {event["key"].rpartition("/")[2] for event in site.events("ingestion") if event["adopted"]} == lonely

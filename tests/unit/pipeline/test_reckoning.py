@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from noojee_ingest.model import State
 from noojee_ingest.noojee import BadAnswer, Busy, CutBody, Refused, ServerFault, TimedOut
 from noojee_ingest.pipeline.archive import told
+from noojee_ingest.pipeline.completeness import Line
 from noojee_ingest.pipeline.explain import explanation
-from noojee_ingest.pipeline.report import Bounds, Line, floor_percent
+from noojee_ingest.pipeline.report import Bounds
 from noojee_ingest.pipeline.store import audio_key
 from noojee_ingest.settings import WithoutRecording
 
@@ -50,23 +52,28 @@ def test_completeness_counts_what_should_be_there() -> None:
     line = Line(states=Counter(archived=8, missing=1, excused=5, pending=1), calls_unexplained=2, calls_explained=9)
     assert line.expected == 15
     assert line.gaps == 3
-    assert line.completeness == 8 / 12
-    assert Line().completeness is None
-    assert Line(states=Counter(excused=3)).completeness is None
+    assert line.complete == 66.6  # 8 of 12
+    assert Line().complete is None
+    assert Line(states=Counter(excused=3)).complete is None
+
+
+def test_what_was_never_tried_is_a_gap_and_what_is_awaited_is_none() -> None:
+    states = dict.fromkeys(State, 0)
+    gaps = {state for state in State if Line(states={**states, state: 1}).gaps}
+    assert gaps == {State.MISSING, State.REJECTED, State.FAILED, State.DISCOVERED}
 
 
 @pytest.mark.parametrize(
-    ("part", "percent"),
-    [(1.0, 100.0), (0.9999, 99.9), (0.99999, 99.9), (0.0, 0.0), (2 / 3, 66.6), (0.29, 29.0), (0.57, 57.0)],
+    ("archived", "missing", "percent"),
+    [(7, 0, 100.0), (9999, 1, 99.9), (99999, 1, 99.9), (0, 1, 0.0), (2, 1, 66.6), (29, 71, 29.0), (57, 43, 57.0)],
 )
-def test_a_percentage_is_rounded_down(part: float, percent: float) -> None:
-    assert floor_percent(part) == percent
+def test_a_percentage_is_rounded_down(archived: int, missing: int, percent: float) -> None:
+    assert Line(states=Counter(archived=archived, missing=missing)).complete == percent
 
 
 def bounds(**seconds: float) -> Bounds:
-    nothing = dict.fromkeys(
-        ("seconds_waiting_for_turns", "seconds_fetching", "seconds_storing", "seconds_recording"), 0.0
-    )
+    kinds = ("waiting_for_turns", "fetching", "storing", "recording", "publishing")
+    nothing = {f"seconds_{kind}": 0.0 for kind in kinds}
     counts = dict.fromkeys(("hours_asked", "calls_asked", "polls", "audio_requests", "fetched_bytes"), 0)
     return Bounds(seconds=10.0, requests={}, by_hour_interval=60.0, workers=8, **counts, **{**nothing, **seconds})
 
@@ -80,6 +87,7 @@ def bounds(**seconds: float) -> Bounds:
         ),
         ({"seconds_waiting_for_turns": 1.0, "seconds_fetching": 64.0}, "fetching audio, 8 at once (8.0 of 10.0 s)"),
         ({"seconds_storing": 16.0, "seconds_fetching": 8.0}, "writing to the store, 8 at once (2.0 of 10.0 s)"),
+        ({"seconds_publishing": 4.0, "seconds_recording": 3.0}, "publishing to the lake (4.0 of 10.0 s)"),
         ({"seconds_recording": 3.0, "seconds_fetching": 16.0}, "the journal and the catalogue (3.0 of 10.0 s)"),
         ({}, "nothing: there was nothing to do"),
     ],
