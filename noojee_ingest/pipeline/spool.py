@@ -17,7 +17,7 @@ class Spool:
     """A spool shared by all workers of a process.
 
     Memory is at most ``workers x memory_bytes`` (each worker holds one recording) and some 10 % that growing buffers
-    take; the peak of a whole run, less that of a run that finds no recordings, stays below
+    take; the peak of a run until it publishes, less that of a run that finds no recordings, stays below
     ``workers x memory_bytes + 32 MiB`` whatever the size of the recordings. What is larger than ``memory_bytes`` goes
     to files under ``path`` that have no name, so that nothing is left of a dead run. Those files hold at most
     ``disk_bytes`` together. A recording may have ``largest`` bytes.

@@ -262,6 +262,8 @@ class FolderRoot:
             staged.settle()
 
     def _make_folders(self, key: str) -> None:
+        if self._object(key).parent.is_dir():  # as it is for all but the first of a day
+            return
         folder = self._path
         for part in PurePosixPath(key).parts[:-1]:
             folder /= part

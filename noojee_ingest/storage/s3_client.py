@@ -7,8 +7,10 @@ among it. What is left is a ``Refusal`` (the store answered) or a ``NoAnswer``.
 from __future__ import annotations
 
 import logging
+import random
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -26,6 +28,8 @@ _REGION_OF_COMPATIBLE_STORES = "us-east-1"  # signed, and looked at by hardly an
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SPEAKS_NO_S3 = "what answered does not speak S3: check the endpoint"
 _LOST = (boto.HTTPClientError, boto.IncompleteReadError, urllib3.exceptions.HTTPError)
+_PASSING = {429, 500, 502, 503, 504}  # statuses; 503 is SlowDown
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0  # seconds at most; 8 attempts wait for 23 s, so that a stop is not held up
 _HINTS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (  # the first that fits
     (
         (
@@ -96,7 +100,7 @@ def make_client(options: S3Options) -> S3Client:
         read_timeout=options.read_timeout,
         max_pool_connections=options.connections,
         tcp_keepalive=True,
-        retries={"mode": "standard", "total_max_attempts": options.attempts},
+        retries={"mode": "standard", "total_max_attempts": 1},  # those of _again are not shared between threads
         request_checksum_calculation="when_required",
         response_checksum_validation="when_supported",
         parameter_validation=False,
@@ -109,7 +113,24 @@ def make_client(options: S3Options) -> S3Client:
         return session.client("s3", region_name=region, endpoint_url=options.endpoint or None, config=config)
 
     client: S3Client = asked(make)
+    client.meta.events.register("needs-retry.s3", partial(_again, options.attempts))  # type: ignore[arg-type]
     return client
+
+
+def _again(
+    most: int, *, attempts: int, response: Any = None, caught_exception: Exception | None = None, **_: Any
+) -> float | None:
+    """Seconds to wait before a request is sent again, ``None`` for not at all; boto3 asks after each attempt.
+
+    All threads of a client share what boto3 itself allows: a store that is away for one second would end the night.
+    """
+    if caught_exception is None:
+        passing = response is not None and response[0].status_code in _PASSING
+    else:
+        passing = isinstance(caught_exception, (boto.ConnectionError, *_LOST))
+    if attempts >= most or not passing:
+        return None
+    return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempts - 1)))  # noqa: S311 not a secret
 
 
 def asked(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from noojee_ingest.storage import s3_client
 from noojee_ingest.storage.errors import AlreadyExists, NotFound, StoreFull, StoreReadOnly, StoreUnavailable
 from noojee_ingest.storage.root import RootName, Stored
 from noojee_ingest.storage.s3 import S3Root
@@ -103,6 +105,19 @@ def test_a_store_that_asks_to_slow_down_for_ever_is_given_up_after_as_many_attem
     with pytest.raises(StoreUnavailable, match="slow down: run again later, or with fewer workers"):
         put(archive, "x", SMALL)
     assert len(faulty_proxy.asked("PUT")) == 4
+
+
+def test_a_store_that_fails_for_a_while_ends_no_run_of_many_workers(
+    s3_root: Callable[..., S3Root], put: Put, faulty_proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 by itself allows some 35 repetitions to all threads of a client together."""
+    monkeypatch.setattr(s3_client, "_FIRST_PAUSE", 0.001)
+    archive = s3_root("versioned", endpoint=faulty_proxy.endpoint, attempts=20)
+    faulty_proxy.answer("PUT", 500, "InternalError", times=60)
+    with ThreadPoolExecutor(8) as workers:
+        stored = list(workers.map(lambda number: put(archive, f"x{number}", b"sound"), range(8)))
+    assert [archive.head(f"x{number}") for number in range(8)] == stored
+    assert len(faulty_proxy.asked("PUT")) == 68
 
 
 @SIZES
