@@ -93,6 +93,8 @@ def _own_settings(home: Path, password: str) -> dict[str, str]:
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
         "PREFECT_API_AUTH_STRING": password,
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
+        "PREFECT_CLIENT_MAX_RETRIES": "2",  # a server on this machine answers, or is gone
+        "PREFECT_API_REQUEST_TIMEOUT": "30",
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # or a late call would start a second server
     }
 

@@ -2,8 +2,8 @@
 
 A TOML file (the embedded ``config/default.toml`` unless another is named) holds every key but the API keys; each key
 can be overridden by an environment variable, ``NOOJEE_INGEST_SECTION__KEY``. ``docs/settings.md`` explains them all.
-Relative paths count from the current folder. Building ``Settings`` reads neither the file nor the environment, only
-the files that ``api_key_file`` names.
+Relative paths count from the current folder. Building ``Settings`` reads neither the file nor the environment, and no
+API key file: only who asks a phone system needs its key (``Settings.key_of``).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Site(SettingsTable):
 
     ``by_hour`` says whether it has the by-hour list, which the vendor limits to one call a minute (reference, 9.4
     [doc]); ``contract`` corrects what the vendor does not document and is checked by ``noojee.contract``.
-    ``api_key`` comes from the environment or from ``api_key_file``; a simulated site has none.
+    ``api_key`` is that of the environment, if any; a simulated site has none.
     """
 
     zone: ZoneInfo
@@ -158,7 +158,7 @@ class Site(SettingsTable):
     read_timeout_seconds: Seconds = 60.0
     ca_bundle: Path | None = None
     api_key_file: Path | None = None
-    api_key: SecretStr | None = Field(default=None, validate_default=True)
+    api_key: SecretStr | None = None
     contract: Mapping[str, Any] = Field(default_factory=dict)
     without_recording: tuple[WithoutRecording, ...] = ()
 
@@ -198,18 +198,19 @@ class Site(SettingsTable):
             raise ValueError("is no file; it should hold the certificates to trust, in PEM")
         return path
 
+    @field_validator("api_key_file")
+    @classmethod
+    def _no_key(cls, path: Path | None) -> Path | None:
+        if path is not None and re.fullmatch(r"[0-9a-fA-F-]{32,36}", str(path)):
+            raise unrepeatable("that looks like a key; api_key_file names the file that holds it")
+        return path
+
     @field_validator("api_key")
     @classmethod
     def _key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if not {"simulator", "api_key_file"} <= info.data.keys():
-            return None  # their own problems are told already
-        if info.data["simulator"] is not None:
+        if key is None or info.data.get("simulator") is not None:
             return None
-        if key is not None:
-            return SecretStr(checked_key(key.get_secret_value(), "is"))
-        if info.data["api_key_file"] is None:
-            raise PydanticCustomError("no_key", "Field required")
-        return SecretStr(key_from(info.data["api_key_file"]))
+        return SecretStr(checked_key(key.get_secret_value(), "is"))
 
 
 class Settings(BaseSettings):
@@ -232,6 +233,19 @@ class Settings(BaseSettings):
     nightly: Nightly = Nightly()
     prefect: Prefect
     sites: Annotated[Mapping[Slug, Site], Field(min_length=1)]
+
+    def key_of(self, slug: str) -> str:
+        """The API key of a real phone system, out of its file where the environment has none. Raises SettingsError."""
+        site = self.sites[slug]
+        if site.api_key is not None:
+            return site.api_key.get_secret_value()
+        try:
+            if site.api_key_file is None:
+                variable = f"{PREFIX}SITES__{slug.upper().replace('-', '_')}__API_KEY"
+                raise unrepeatable(f"the phone system's API key is nowhere; set {variable} or api_key_file")
+            return key_from(site.api_key_file)
+        except PydanticCustomError as problem:
+            raise SettingsError((f"sites.{slug}.api_key: {problem.message()}",)) from None
 
     @classmethod
     def settings_customise_sources(

@@ -37,16 +37,15 @@ class Origin:
     prefix: str
 
     def variable(self, path: tuple[str, ...]) -> str | None:
-        """The variable that set ``path``, the whole that it belongs to, or else a part of it; ``None`` for the file."""
+        """The variable that set ``path`` or the whole it belongs to, else those of its parts; ``None``: the file."""
         for known, name in self.variables.items():
             if path[: len(known)] == known:
                 return name
         for depth in range(len(path), 0, -1):
             if self._in_file(path[:depth]):
                 return None
-            for known, name in self.variables.items():
-                if known[:depth] == path[:depth]:
-                    return name
+            if names := [name for known, name in self.variables.items() if known[:depth] == path[:depth]]:
+                return ", ".join(names)
         return None
 
     def other_sites(self, path: tuple[str, ...]) -> list[str]:
@@ -90,6 +89,10 @@ STORES = (("store", "folder"), ("store", "s3"))
 """Where pydantic puts the kind of the store into the path of what is wrong with it."""
 
 
+_NO_TABLE = ("model_type", "mapping_type", "dict_type", "union_tag_not_found")
+"""What stands where a table belongs is not repeated: it may be what belongs into one, such as a key."""
+
+
 def describe(error: ErrorDetails, tree: type[BaseModel], origin: Origin) -> str:
     """One line for one validation error: origin, path, wrong value (never a secret), nearest valid key or choice."""
     place = tuple(str(part) for part in error["loc"] if part != "[key]")  # so pydantic marks a name that is wrong
@@ -111,12 +114,9 @@ def describe(error: ErrorDetails, tree: type[BaseModel], origin: Origin) -> str:
     if kind == "missing":
         sites = ", ".join(origin.other_sites(path))
         return f"{start}required, but absent{f'; the sites of {origin.file} are {sites}' if sites else ''}"
-    if kind == "no_key":
-        name = origin.prefix + "__".join(path).upper().replace("-", "_")
-        return f"{start}the phone system's API key is nowhere; set {name} or api_key_file"
     if kind == "unrepeatable":
         return f"{start}{error['msg']}"
-    if path and path[-1] == "api_key":
+    if kind in _NO_TABLE or path[-1:] == ("api_key",):
         return f"{start}{_wording(error)}"
     return f"{start}{_shown(_value(error))}{_wording(error)}{_choice(error)}"
 
@@ -136,9 +136,7 @@ def _shown(value: object) -> str:
 def _wording(error: ErrorDetails) -> str:
     special = {
         "union_tag_invalid": f"should be {error.get('ctx', {}).get('expected_tags', '')}",
-        "model_type": "should be a table",
-        "mapping_type": "should be a table",
-        "dict_type": "should be a table",
+        **dict.fromkeys(_NO_TABLE, "should be a table"),
         "tuple_type": "should be a list",
         "string_type": "should be text in quotes",
         "zoneinfo_str": "is no IANA time zone",

@@ -6,12 +6,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from noojee_ingest.settings_table import Seconds, SettingsTable
 from noojee_ingest.settings_values import unrepeatable
 from noojee_ingest.storage.root import RootName
-from noojee_ingest.storage.s3_options import Encryption, Place, S3Options
+from noojee_ingest.storage.s3_options import (
+    Encryption,
+    Place,
+    S3Options,
+    checked_bucket,
+    checked_endpoint,
+    checked_prefix,
+    checked_storage_class,
+)
+
+
+def _endpoint(address: str) -> str:
+    try:
+        return address and checked_endpoint(address)
+    except ValueError as problem:
+        raise unrepeatable(str(problem)) from None
+
+
+Bucket = Annotated[str, AfterValidator(lambda name: name and checked_bucket(name))]
 
 
 class FolderStore(SettingsTable):
@@ -24,9 +42,9 @@ class FolderStore(SettingsTable):
 class RootPlace(SettingsTable):
     """Where one root is, and the storage class to ask for. Empty: as for the store as a whole."""
 
-    bucket: str = ""
-    prefix: str | None = None
-    storage_class: str = ""
+    bucket: Bucket = ""
+    prefix: Annotated[str, AfterValidator(checked_prefix)] | None = None
+    storage_class: Annotated[str, AfterValidator(checked_storage_class)] = ""
 
 
 class S3Store(SettingsTable):
@@ -36,8 +54,8 @@ class S3Store(SettingsTable):
     """
 
     kind: Literal["s3"]
-    bucket: str = ""
-    endpoint: str = ""
+    bucket: Bucket = ""
+    endpoint: Annotated[str, AfterValidator(_endpoint)] = ""
     region: str = ""
     path_style: bool = False
     encryption: Encryption = ""
@@ -77,8 +95,9 @@ class S3Store(SettingsTable):
         return Place(own.bucket or self.bucket, name if own.prefix is None else own.prefix, own.storage_class)
 
 
-def _kind(store: Any) -> str:
-    return str(store.get("kind") if isinstance(store, Mapping) else getattr(store, "kind", None))
+def _kind(store: Any) -> str | None:
+    """``None`` for what is no table."""
+    return str(store.get("kind")) if isinstance(store, Mapping) else getattr(store, "kind", None)
 
 
 Store = Annotated[

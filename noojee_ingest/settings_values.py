@@ -7,7 +7,7 @@ import re
 import stat
 from datetime import time
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic_core import PydanticCustomError
 
@@ -18,43 +18,49 @@ def unrepeatable(message: str) -> PydanticCustomError:
 
 
 def http_address(text: str) -> str:
-    """Scheme, host and port, as typed but without a closing slash; raises ValueError naming what is wrong."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as problem:
-        raise unrepeatable(f"is no address: {problem}") from None
-    if parts.username is not None or parts.password is not None:
+    """Scheme, host and port, as typed; raises PydanticCustomError, which says what is wrong and repeats nothing."""
+    if "@" in text:
         raise unrepeatable("holds a user name or password; an address is only scheme, host and port")
+    parts = _split(text)
     if parts.scheme not in {"http", "https"}:
-        raise ValueError("should begin with https:// or http://")
+        raise unrepeatable("should begin with https:// or http://")
     if not parts.hostname or re.search(r"[\s\\]", parts.netloc):
-        raise ValueError("names no host, such as https://acme.example.com.au")
-    if port == 0:
-        raise ValueError("names port 0; leave the port out or give the real one")
+        raise unrepeatable("names no host, such as https://acme.example.com.au")
+    if parts.port == 0:
+        raise unrepeatable("names port 0; leave the port out or give the real one")
     return text
+
+
+_SECRETS = ("password", "secret", "_key")  # so the names of those parameters end that libpq takes secrets by
 
 
 def database_address(text: str) -> str:
-    """The address of a catalogue; raises ValueError naming what is wrong."""
+    """The address of a catalogue; raises PydanticCustomError, which says what is wrong and repeats nothing."""
     scheme, _, rest = text.partition("://")
     if scheme == "sqlite" and rest:
         if not rest.startswith("/") or rest in {"/", "/:memory:"} or "?" in rest:
-            raise ValueError("should name a file: sqlite:///relative/path.db or sqlite:////absolute/path.db")
+            raise unrepeatable("should name a file: sqlite:///relative/path.db or sqlite:////absolute/path.db")
         return text
     if scheme != "postgresql" or not rest:
-        names = "sqlite:///data/catalogue.db or postgresql://archive@db.example.com/noojee"
-        raise unrepeatable(f"has the scheme {scheme[:20]!r}; it should be {names}" if rest else f"should be {names}")
+        raise unrepeatable("should be sqlite:///data/catalogue.db or postgresql://archive@db.example.com/noojee")
+    parameters = parse_qsl(rest.partition("?")[2], keep_blank_values=True)
+    in_front = re.match(r"[^:/]*:[^@]*@", rest)  # as SQLAlchemy reads it: "/", "?" and "#" may be part of a password
+    if in_front or any(name.strip().lower().endswith(_SECRETS) for name, _ in parameters):
+        raise unrepeatable("holds a password; put it into PGPASSWORD, or into a password file (PGPASSFILE, ~/.pgpass)")
+    parts = _split(text)
+    if not parts.path.strip("/"):
+        raise unrepeatable("names no database, such as postgresql://archive@db.example.com/noojee")
+    return text
+
+
+def _split(text: str) -> SplitResult:
+    """Its parts, with a port that is one. What Python says of a wrong address repeats it."""
     try:
         parts = urlsplit(text)
         _ = parts.port
-    except ValueError as problem:
-        raise unrepeatable(f"is no address: {problem}") from None
-    if parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True):
-        raise unrepeatable("holds a password; put it into PGPASSWORD, or into a password file (PGPASSFILE, ~/.pgpass)")
-    if not parts.path.strip("/"):
-        raise ValueError("names no database, such as postgresql://archive@db.example.com/noojee")
-    return text
+    except ValueError:
+        raise unrepeatable("is no address: check its host and port") from None
+    return parts
 
 
 def time_of_day(told: object) -> time | None:
@@ -76,9 +82,10 @@ def checked_key(key: str, where: str) -> str:
 
 
 def key_from(path: Path) -> str:
-    """The key in a file, without its closing line break. The file must be closed to other users."""
-    if re.fullmatch(r"[0-9a-fA-F-]{32,36}", str(path)):
-        raise unrepeatable("from api_key_file: that looks like a key; api_key_file names the file that holds it")
+    """The key in a file, without its closing line break. The file must be closed to other users.
+
+    Raises PydanticCustomError, which repeats nothing of the file.
+    """
     try:
         with path.open("rb") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & stat.S_IROTH:

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -73,6 +74,22 @@ def stop_on_signals() -> Iterator[Stop]:
         _active = None
         give_back()
         ear.close()
+
+
+def end_within(seconds: float, exit_code: int) -> None:
+    """From now on the process has so many seconds to end by itself; then it ends under ``exit_code``.
+
+    For the very end: threads and exit handlers of libraries may wait for a server that is gone.
+    """
+
+    def end() -> None:
+        time.sleep(seconds)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(exit_code)
+
+    threading.Thread(target=end, name="end of the process", daemon=True).start()
 
 
 class _Ear:

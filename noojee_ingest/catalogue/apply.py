@@ -6,15 +6,16 @@ same segments give the same rows in any order and with repeats.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, select
 
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.dialects import among, lock_sites
+from noojee_ingest.catalogue.dialects import among, among_instants, lock_sites
 from noojee_ingest.catalogue.dirty import mark_dirty
 from noojee_ingest.catalogue.errors import Collided
 from noojee_ingest.catalogue.facts import TABLES
@@ -118,45 +119,65 @@ def _merge(
     return known
 
 
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """A leg's row and findings, and the digests of all audio that was ever stored of it."""
+
+    row: dict[str, Any]
+    findings: list[Finding]
+    digests: Collection[str]
+
+
 def _apply_legs(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) -> list[LegChange]:
     about = _of_kind(facts, LegSeen, AudioStored, AudioNotStored, LegAppraised)
-    if not about:
+    told = sorted({fact.event.leg_id for fact in about})
+    if not told:
         return []
-    told = {fact.event.leg_id for fact in about}
-    leg_ids = sorted(told | _same_audio(connection, told, about))
-    seen, stored, not_stored, appraised = (
-        _merge(connection, kind, leg_ids, about) for kind in (LegSeen, AudioStored, AudioNotStored, LegAppraised)
+    before = {row["leg_id"]: row for row in _rows(connection, LEG, "leg_id", told)}
+    folded = _fold_legs(connection, told, about)
+    now = [folded[leg_id].row for leg_id in told]
+    for row in before.values():
+        sums.leg(row, -1)
+    for row in now:
+        sums.leg(row, +1)
+    upsert(connection, LEG, now)
+    digests = {digest for leg in folded.values() for digest in leg.digests}
+    alike = _alike(connection, digests, [*before.values(), *now])
+    others = {leg_id for group in alike.values() for leg_id in group} - folded.keys()
+    for leg_id, leg in _fold_legs(connection, others, ()).items():  # nothing new of them but who is like them
+        folded[leg_id], before[leg_id] = leg, leg.row
+    found = {leg_id: list(leg.findings) for leg_id, leg in folded.items()}
+    for leg_id, finding in _doubles(alike):
+        found[leg_id].append(finding)
+    known = _save_findings(
+        connection, "leg", {one: (leg.row, one_of_each(found[one])) for one, leg in folded.items()}, sums
     )
-    rows, found = [], {}
-    before = {row["leg_id"]: row for row in _rows(connection, LEG, "leg_id", leg_ids)}
+    return [
+        LegChange(
+            before=before.get(leg_id),
+            now=leg.row,
+            kinds_before=known.get(leg_id, set()),
+            kinds={finding.kind.value for finding in found[leg_id]},
+        )
+        for leg_id, leg in folded.items()
+    ]
+
+
+def _fold_legs(connection: Connection, leg_ids: Collection[str], facts: Sequence[Fact[Any]]) -> dict[str, _Folded]:
+    """Each leg as it is now that these facts are merged into those known."""
+    if not leg_ids:
+        return {}
+    seen, stored, not_stored, appraised = (
+        _merge(connection, kind, leg_ids, facts) for kind in (LegSeen, AudioStored, AudioNotStored, LegAppraised)
+    )
+    folded = {}
     for leg_id in leg_ids:
         leg_facts = LegFacts(
             seen.get(leg_id, {}), stored.get(leg_id, {}), not_stored.get(leg_id, {}), appraised.get(leg_id, {})
         )
         now, findings = fold_leg(leg_facts)
-        row = row_of(now)
-        rows.append(row)
-        found[leg_id] = findings
-    for row in before.values():
-        sums.leg(row, -1)
-    for row in rows:
-        sums.leg(row, +1)
-    upsert(connection, LEG, rows)
-    for leg_id, finding in _doubles(connection, stored):
-        if leg_id in found:
-            found[leg_id].append(finding)
-    known = _save_findings(
-        connection, "leg", {row["leg_id"]: (row, one_of_each(found[row["leg_id"]])) for row in rows}, sums
-    )
-    return [
-        LegChange(
-            before=before.get(row["leg_id"]),
-            now=row,
-            kinds_before=known.get(row["leg_id"], set()),
-            kinds={finding.kind.value for finding in found[row["leg_id"]]},
-        )
-        for row in rows
-    ]
+        folded[leg_id] = _Folded(row_of(now), findings, stored.get(leg_id, {}).keys())
+    return folded
 
 
 def _links_that_changed(changes: Iterable[LegChange]) -> set[str]:
@@ -173,35 +194,38 @@ def _rows(connection: Connection, target: Table, column: str, ids: Iterable[str]
         yield dict(row)
 
 
-def _same_audio(connection: Connection, leg_ids: set[str], facts: Sequence[Fact[Any]]) -> set[str]:
-    """Legs that share audio with these at the same site: a finding on one may be a finding on the other."""
-    sites = {fact.event.site for fact in facts}
-    digests = {fact.event.content_sha256 for fact in _of_kind(facts, AudioStored)}
-    theirs = select(AUDIO.c.content_sha256).where(AUDIO.c.leg_id.in_(among(leg_ids)))
-    digests.update(connection.execute(theirs).scalars())
-    sharing = select(AUDIO.c.leg_id).where(AUDIO.c.content_sha256.in_(among(digests)), AUDIO.c.site.in_(among(sites)))
-    return set(connection.execute(sharing).scalars())
+Alike = dict[tuple[str, str, datetime], set[str]]
+"""By site, digest and start: the legs that have all three."""
 
 
-def _doubles(connection: Connection, stored: dict[str, Facts[Any]]) -> list[tuple[str, Finding]]:
+def _alike(connection: Connection, digests: set[str], legs: Iterable[Mapping[str, Any]]) -> Alike:
+    """The legs that have audio of these digests and began when these ``legs`` did: rows from before, and now.
+
+    Found by their start: few share that, while silence of one length is the same audio all over the archive.
+    """
+    starts: dict[str, set[datetime]] = {}
+    for row in legs if digests else ():
+        if row["start"] is not None:
+            starts.setdefault(row["site"], set()).add(row["start"])
+    found: Alike = {}
+    for site, instants in starts.items():
+        question = (
+            select(AUDIO.c.content_sha256, LEG.c.start, LEG.c.leg_id)
+            .join_from(LEG, AUDIO, AUDIO.c.leg_id == LEG.c.leg_id)
+            .where(LEG.c.site == site, LEG.c.start.in_(among_instants(instants)))
+        )
+        for digest, start, leg_id in connection.execute(question):
+            if digest in digests:
+                found.setdefault((site, digest, start), set()).add(leg_id)
+    return found
+
+
+def _doubles(alike: Alike) -> Iterator[tuple[str, Finding]]:
     """A finding for every leg that has the same audio and the same start as another leg of its site."""
-    digests = among(digest for facts in stored.values() for digest in facts)
-    shared = select(AUDIO.c.content_sha256).where(AUDIO.c.content_sha256.in_(digests))
-    shared = shared.group_by(AUDIO.c.content_sha256).having(func.count() > 1)
-    groups: dict[tuple[str, str, Any], set[str]] = {}
-    question = (
-        select(AUDIO.c.content_sha256, LEG.c.site, LEG.c.start, LEG.c.leg_id)
-        .join_from(AUDIO, LEG, AUDIO.c.leg_id == LEG.c.leg_id)
-        .where(AUDIO.c.content_sha256.in_(shared), LEG.c.start.is_not(None))
-    )
-    for digest, site, start, leg_id in connection.execute(question):
-        groups.setdefault((digest, site, start), set()).add(leg_id)
-    return [
-        (leg_id, Finding(FindingKind.DOUBLE, f"same audio and start as {', '.join(sorted(group - {leg_id}))}"))
-        for group in groups.values()
-        if len(group) > 1
-        for leg_id in group
-    ]
+    for group in alike.values():
+        for leg_id in group if len(group) > 1 else ():
+            others = ", ".join(sorted(group - {leg_id}))
+            yield leg_id, Finding(FindingKind.DOUBLE, f"same audio and start as {others}")
 
 
 def _days_of_calls(connection: Connection, changes: Iterable[LegChange]) -> set[tuple[str, date]]:
@@ -232,17 +256,19 @@ def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[
     appraised = _merge(connection, CallAppraised, ordered, about)
     folded = {call_id: CallFacts(seen.get(call_id, {}), appraised.get(call_id, {})) for call_id in ordered}
     legs = _legs_of(connection, set().union(*(call_links(call_facts) for call_facts in folded.values())))
+    before = {row["call_id"]: row for row in _rows(connection, CALL, "call_id", ordered)}
+    told = {fact.event.call_id for fact in about}
     rows, found = [], {}
     for call_id, call_facts in folded.items():
         own = {leg_id for link in call_links(call_facts) for leg_id in legs.get(link, ())}
         now, findings = fold_call(call_facts, len(own))
         row = row_of(now)
-        rows.append(row)
         found[call_id] = (row, findings)
-    before = {row["call_id"]: row for row in _rows(connection, CALL, "call_id", ordered)}
-    for row in before.values():
-        sums.call(row, -1)
+        if call_id in told or row != before.get(call_id):
+            rows.append(row)
     for row in rows:
+        if was := before.get(row["call_id"]):
+            sums.call(was, -1)
         sums.call(row, +1)
     upsert(connection, CALL, rows)
     _save_findings(connection, "call", found, sums)
@@ -301,28 +327,33 @@ def _save_findings(
 ) -> dict[str, set[str]]:
     """Put what is found about these objects in the place of what was. Gives the kinds that were, by object."""
     those = (FINDING.c.object_type == object_type) & FINDING.c.object_id.in_(among(found))
-    before = connection.execute(
-        select(FINDING.c.object_id, FINDING.c.kind, FINDING.c.site, FINDING.c.day).where(those)
-    ).all()
-    known: dict[str, set[str]] = {}
-    for object_id, kind, site, day in before:
-        known.setdefault(object_id, set()).add(kind)
-        sums.finding({"site": site, "day": day}, -1)
-    if before:
-        connection.execute(FINDING.delete().where(those))
-    rows = [
-        {
-            "object_type": object_type,
-            "object_id": object_id,
-            "kind": finding.kind.value,
-            "site": owner["site"],
-            "day": owner["day"],
-            "detail": finding.detail,
-        }
-        for object_id, (owner, findings) in found.items()
-        for finding in findings
-    ]
-    for row in rows:
+    before: dict[str, list[dict[str, Any]]] = {}
+    for known in connection.execute(select(FINDING).where(those).order_by(FINDING.c.kind)).mappings():
+        before.setdefault(known["object_id"], []).append(dict(known))
+    gone, new = [], []
+    for object_id, (owner, findings) in found.items():
+        now = [
+            {
+                "object_type": object_type,
+                "object_id": object_id,
+                "kind": finding.kind.value,
+                "site": owner["site"],
+                "day": owner["day"],
+                "detail": finding.detail,
+            }
+            for finding in sorted(findings, key=lambda one: one.kind)
+        ]
+        if now != before.get(object_id, []):
+            gone += before.get(object_id, [])
+            new += now
+    for row in gone:
+        sums.finding(row, -1)
+    for row in new:
         sums.finding(row, +1)
-    upsert(connection, FINDING, rows)
-    return known
+    if gone:
+        changed = among(row["object_id"] for row in gone)
+        connection.execute(
+            FINDING.delete().where(FINDING.c.object_type == object_type, FINDING.c.object_id.in_(changed))
+        )
+    upsert(connection, FINDING, new)
+    return {object_id: {row["kind"] for row in rows} for object_id, rows in before.items()}

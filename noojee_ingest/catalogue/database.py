@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from noojee_ingest.catalogue.errors import (
     BUSY_SECONDS,
+    OF_SOMETHING_ELSE,
     OPENING,
     CatalogueError,
     CatalogueLocked,
@@ -23,7 +24,6 @@ from noojee_ingest.catalogue.tables import REBUILDABLE, REVISION, VOLATILE, Revi
 from noojee_ingest.catalogue.views import make_views
 
 FOLDING = {
-    "audio_sha256",
     "call_record_link",
     "call_unique_link",
     "ix_call_appraised_call_id",
@@ -31,6 +31,7 @@ FOLDING = {
     "ix_not_stored_leg_id",
     "ix_object_noted_key",
     "leg_record_link",
+    "leg_start",
     "leg_unique_link",
 }
 """The indexes that applying needs; a rebuild makes the others at its end, at once for all rows."""
@@ -97,7 +98,7 @@ class Catalogue:
         if not known:
             self._make(lambda _: True)
         elif RevisionRow.__tablename__ not in known:
-            raise CatalogueUnavailable(OPENING, "it is a database of something else", "Check [catalogue] url.")
+            raise CatalogueUnavailable(OPENING, OF_SOMETHING_ELSE, "Check [catalogue] url.")
         found = self.revision(OPENING)
         if found != REVISION:
             raise WrongRevision(
@@ -155,4 +156,5 @@ class Catalogue:
             with self.location.explained(doing):
                 yield
         except SQLAlchemyError as error:
-            raise CatalogueError(doing, str(error), "This is a defect of noojee-ingest: please report it.") from error
+            ours = CatalogueError(doing, type(error).__name__, "This is a defect of noojee-ingest: please report it.")
+            raise ours.with_traceback(error.__traceback__) from None  # its text may hold values of rows

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, select, text
+from sqlalchemy import Connection, Select, String, cast, select, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
+
+from noojee_ingest.catalogue.columns import Instant
+from noojee_ingest.journal.lines import instant_text
 
 INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 """By dialect: an insert that knows what to do where the key is there."""
@@ -32,6 +36,11 @@ def among(ids: Iterable[str]) -> Select[Any]:
     """Ids for ``column.in_(among(ids))``: one parameter and one statement, however many they are."""
     listed = _Listed(json.dumps(sorted(set(ids))), type_=String).table_valued("value")
     return select(listed.c.value)
+
+
+def among_instants(instants: Iterable[datetime]) -> Select[Any]:
+    """The same for instants."""
+    return select(cast(among(map(instant_text, instants)).selected_columns[0], Instant))
 
 
 def lock_sites(connection: Connection, sites: Iterable[str]) -> None:

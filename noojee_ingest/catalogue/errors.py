@@ -10,6 +10,7 @@
 """
 
 OPENING = "opening the catalogue"
+OF_SOMETHING_ELSE = "it is a database of something else"
 URLS = "Use sqlite:///FILE or postgresql://[USER@]HOST/DATABASE."
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""

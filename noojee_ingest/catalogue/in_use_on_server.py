@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from noojee_ingest.catalogue.processes import this_process
+from noojee_ingest.catalogue.processes import identity, this_process
 
 LOOK_SECONDS = 0.05  # between two tries
 
@@ -27,7 +27,7 @@ def advisory_key(*words: object) -> int:
 
 
 def process_key(schema: str, process: Any) -> int:
-    return advisory_key(schema, "process", process["host"], process["pid"], float(process["started"]))
+    return advisory_key(schema, "process", *identity(process))
 
 
 def lives(connection: Connection, schema: str, process: Any) -> bool:
@@ -76,7 +76,7 @@ class InUseOnServer:
         with self._used:
             if not self._exclusive:
                 self._exclusive = self._try("pg_try_advisory_lock", seconds)
-            if self._shared:
+            if self._exclusive and self._shared:
                 self._shared = not self._ask("pg_advisory_unlock_shared", self._key)
             return self._exclusive
 

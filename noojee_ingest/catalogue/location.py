@@ -31,7 +31,7 @@ class Hold(Protocol):
         """Hold it beside others who do. ``False`` when someone has held it alone for ``seconds``."""
 
     def alone(self, *, seconds: float) -> bool:
-        """Hold it alone, instead of together. ``False`` when others hold it still after ``seconds``: so do we not."""
+        """Hold it alone. ``False`` when others hold it still after ``seconds``: what we held before we hold still."""
 
     def lasts(self) -> bool:
         """Whether what was held is held still: a server that was started again knows of no hold."""
@@ -76,6 +76,9 @@ class Location(Protocol):
         """Whether the process of a run or announced segment lives."""
 
     # -- being replaced
+
+    def tables_there(self) -> set[str]:
+        """The tables that are here; none where nothing is, or what cannot be read. Raises CatalogueLocked."""
 
     def beside(self) -> Location:
         """The place where its successor is built."""

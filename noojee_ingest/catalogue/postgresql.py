@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+import psycopg
 from sqlalchemy import (
     URL,
     BigInteger,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    inspect,
     make_url,
     text,
 )
@@ -48,8 +50,11 @@ CONNECT: dict[str, Any] = {
     "keepalives_idle": 30,  # seconds; then, of a server that is gone, 3 x 10 more
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds: of one that is gone while we wait for it to take what we say
 }
 ANEW = "`noojee-ingest catalogue rebuild` makes it anew."
+LOG = "See the server's log; then run again: nothing is lost."
+READ_ONLY = "The server lets nobody write, a standby perhaps: check [catalogue] url."
 ROOM = "The server lacks room, memory or connections: see its log; then run again, nothing is lost."
 SERVER = "Check that the server runs and can be reached, and [catalogue] url; then run again: nothing is lost."
 RIGHTS = "Check what the role may do (docs/operations.md, PostgreSQL); nothing is lost."
@@ -59,7 +64,8 @@ SIGN_IN = "Check the user in [catalogue] url, and its password: libpq reads PGPA
 
 COLLIDED = ("40001", "40P01")  # serialization failure, deadlock
 HELD = ("55P03",)  # lock_timeout
-HINTS = {"3D": DATABASE, "28": SIGN_IN, "42501": RIGHTS, "53": ROOM, "08": SERVER, "57P": SERVER}
+HINTS = {"3D": DATABASE, "28": SIGN_IN, "42501": RIGHTS, "53": ROOM, "08": SERVER, "57P": SERVER, "25006": READ_ONLY}
+HINTS |= dict.fromkeys(("42P01", "42703", "3F000"), ANEW)  # no such table, column, schema
 """By the beginning of PostgreSQL's error code."""
 SAID = {r"database .* does not exist": DATABASE, r"password|authentication|role .* does not exist|pg_hba": SIGN_IN}
 """By what is said where signing in fails: libpq tells no code then."""
@@ -104,13 +110,14 @@ class PostgresqlSchema:
         return self._engine(busy_seconds, poolclass=QueuePool, pool_pre_ping=True, isolation_level="READ COMMITTED")
 
     def _engine(self, busy_seconds: float, **told: Any) -> Engine:
-        engine = create_engine(self.url, connect_args=CONNECT, **told)
+        engine = create_engine(self.url, connect_args=CONNECT, hide_parameters=True, **told)
         ways = [
-            f'SET search_path TO "{self.schema}", public',
+            f'SET search_path TO "{self.schema}"',  # what others have in public is not ours
             "SET timezone TO 'UTC'",
             "SET client_min_messages TO warning",
             f"SET lock_timeout TO {round(busy_seconds * 1000)}",
             "SET plan_cache_mode TO force_custom_plan",  # a plan for 3 ids is none for 3,000
+            "SET idle_session_timeout TO 0",  # a hold is idle while a run is under way
         ]
         if self.quick:
             ways.append("SET synchronous_commit TO off")
@@ -131,8 +138,8 @@ class PostgresqlSchema:
     def explained(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            raise _ours(doing, error.orig) from error
+        except (DBAPIError, psycopg.Error) as error:  # COPY raises the driver's own
+            raise _ours(doing, error).with_traceback(error.__traceback__) from None  # that one holds values of rows
 
     def tables(self, tables: Sequence[Table]) -> Sequence[Table]:
         return [as_made(one) for one in tables]
@@ -163,6 +170,10 @@ class PostgresqlSchema:
         with self._changing() as connection:
             connection.execute(DropSchema(self.schema, cascade=True, if_exists=True))
 
+    def tables_there(self) -> set[str]:
+        with self.explained(f"looking at {self.name}"), self._changing() as connection:
+            return set(inspect(connection).get_table_names(schema=self.schema))
+
     def segments_known(self, table: str) -> set[str]:
         with suppress(DBAPIError), self._changing() as connection:
             return set(connection.execute(text(f'SELECT key FROM "{self.schema}".{table}')).scalars())  # noqa: S608
@@ -182,9 +193,9 @@ class PostgresqlSchema:
         except DBAPIError as error:
             raise CatalogueLocked(
                 f"dropping the old catalogue, schema {old.schema}",
-                f"the new one is in place, but {error.orig}",
+                f"the new one is in place, but {_said(error)}",
                 "Someone reads the old one: the next rebuild drops it, or DROP SCHEMA ... CASCADE.",
-            ) from error
+            ) from None
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
@@ -210,10 +221,9 @@ def is_postgresql(url: str) -> bool:
     return make_url(url).get_backend_name() == "postgresql"
 
 
-def _ours(doing: str, error: Any) -> CatalogueError:
-    """The driver's error in our words: only its first sentence, for those that follow hold values of rows."""
-    state = getattr(error, "sqlstate", None)
-    why = " ".join((getattr(error.diag, "message_primary", None) or str(error)).split())
+def _ours(doing: str, error: DBAPIError | psycopg.Error) -> CatalogueError:
+    """The driver's error in our words."""
+    state, why = getattr(_driver_error(error), "sqlstate", None), _said(error)
     if state in COLLIDED:
         return Collided(doing, why, LOCKED)
     if state in HELD:
@@ -221,5 +231,17 @@ def _ours(doing: str, error: Any) -> CatalogueError:
     if state is None:
         hints = [hint for words, hint in SAID.items() if re.search(words, why)] or [SERVER]
     else:
-        hints = [hint for begin, hint in HINTS.items() if state.startswith(begin)] or [ANEW]
+        hints = [hint for begin, hint in HINTS.items() if state.startswith(begin)] or [LOG]
     return CatalogueUnavailable(doing, why, hints[0])
+
+
+def _said(error: DBAPIError | psycopg.Error) -> str:
+    """Only its first sentence, for those that follow hold values of rows; and of a refused value not even that."""
+    told: Any = _driver_error(error)
+    if isinstance(told, psycopg.DataError):
+        return f"a value is refused ({told.sqlstate or type(told).__name__})"
+    return " ".join((told.diag.message_primary or str(told)).split())
+
+
+def _driver_error(error: DBAPIError | psycopg.Error) -> Any:
+    return error.orig if isinstance(error, DBAPIError) else error

@@ -72,14 +72,12 @@ def answers(catalogue: Catalogue, site: str, view: View, scopes: Iterable[str]) 
     return found
 
 
-def first_hour_listed(catalogue: Catalogue, site: str, actor: str) -> date | None:
-    """The earliest day of which this actor listed an hour."""
-    question = select(func.min(ANSWER.c.scope)).where(
-        ANSWER.c.site == site, ANSWER.c.view == View.BY_HOUR.value, ANSWER.c.actor == actor
-    )
-    with catalogue.read("looking for the first listed hour") as connection:
-        scope = connection.execute(question).scalar_one()
-    return date.fromisoformat(scope[:10]) if scope else None
+def first_asked(catalogue: Catalogue, site: str, actor: str) -> datetime | None:
+    """When (UTC) this actor first asked something that was answered."""
+    question = select(func.min(ANSWER.c.asked_at)).where(ANSWER.c.site == site, ANSWER.c.actor == actor)
+    with catalogue.read("looking for the first answer") as connection:
+        asked: datetime | None = connection.execute(question).scalar_one()
+    return asked
 
 
 def hours_listed(catalogue: Catalogue, site: str, since: date, until: date) -> dict[date, int]:
@@ -184,7 +182,8 @@ def legs_due(catalogue: Catalogue, site: str, now: datetime, day: date | None = 
     question = select(LEG).where(LEG.c.site == site, LEG.c.state.in_(["discovered", "pending"]), waiting)
     if day is not None:
         question = question.where(LEG.c.day == day)
-    found = _rows(catalogue, "looking for legs to fetch", question.order_by(LEG.c.day, LEG.c.leg_id))
+    found = _rows(catalogue, "looking for legs to fetch", question)
+    found.sort(key=lambda row: (row["day"], row["leg_id"]))  # here: for an order by day SQLite would read every leg
     return [leg_of(row) for row in found if row["leg"] is not None]
 
 
@@ -258,12 +257,6 @@ def day_sums(catalogue: Catalogue, site: str, days: Sequence[date] | None = None
     return _rows(catalogue, "reading the sums of days", question)
 
 
-def day_sums_since(catalogue: Catalogue, site: str, since: date) -> list[Row]:
-    """The sums of all days from ``since`` on, oldest first."""
-    question = select(DAY).where(DAY.c.site == site, DAY.c.day >= since).order_by(DAY.c.day)
-    return _rows(catalogue, "reading the sums of days", question)
-
-
 def hour_sums(catalogue: Catalogue, site: str, day: date) -> list[Row]:
     """One row for each hour (site time, ``None`` = unknown) and state of a day: legs, bytes, seconds."""
     question = (
@@ -304,11 +297,11 @@ def findings_of(catalogue: Catalogue, object_ids: Iterable[str]) -> list[Row]:
     return _rows(catalogue, "reading findings", question)
 
 
-def gone_objects(catalogue: Catalogue, site: str, since: date) -> dict[date, int]:
-    """How many objects of each day from ``since`` on the journal names and the store was found to lack."""
+def gone_objects(catalogue: Catalogue, site: str, days: Sequence[date]) -> dict[date, int]:
+    """How many objects of each of these days the journal names and the store was found to lack."""
     question = (
         select(FINDING.c.day, func.count().label("gone"))
-        .where(FINDING.c.site == site, FINDING.c.day >= since, FINDING.c.kind == FindingKind.GONE_OBJECT.value)
+        .where(FINDING.c.site == site, FINDING.c.day.in_(days), FINDING.c.kind == FindingKind.GONE_OBJECT.value)
         .group_by(FINDING.c.day)
     )
     return {row["day"]: row["gone"] for row in _rows(catalogue, "looking for gone objects", question)}

@@ -19,7 +19,7 @@ RUN, OPEN_SEGMENT = table(RunRow), table(OpenSegmentRow)
 def is_alive(catalogue: Catalogue, row: Any) -> bool:
     """Whether the process of a run or announced segment lives.
 
-    In an SQLite file that of another host counts as alive; on PostgreSQL the server knows who has the catalogue open.
+    The kernel knows who has an SQLite file open, on PostgreSQL the server does: a process lives while it has it open.
     """
     with catalogue.read("looking for a process") as connection:
         return catalogue.location.is_alive(connection, row)
@@ -36,23 +36,41 @@ def begin_run(catalogue: Catalogue, *, site: str, flow: str, began: datetime) ->
     return run_id
 
 
-def end_run(catalogue: Catalogue, run_id: str, *, ended: datetime, exit_code: int, summary: str) -> None:
-    """Note how a run ended: ``ended`` in UTC, ``exit_code`` of the table in docs/operations.md, one line of summary."""
+def end_run(
+    catalogue: Catalogue, run_id: str, *, ended: datetime, exit_code: int, summary: str, undone: str = ""
+) -> None:
+    """Note how a run ended: ``ended`` in UTC, ``exit_code`` of the table in docs/operations.md, one line of summary.
+
+    ``undone`` says what it should have done and did not.
+    """
     with catalogue.write("noting the end of a run") as connection:
-        values = {"ended": ended, "exit_code": exit_code, "summary": summary}
+        values = {"ended": ended, "exit_code": exit_code, "summary": summary, "undone": undone}
         connection.execute(RUN.update().where(RUN.c.run_id == run_id).values(values))
 
 
-def living_runs(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """The runs that have not ended and whose process lives."""
+def living_runs(catalogue: Catalogue, site: str | None = None) -> list[dict[str, Any]]:
+    """The runs, of a site or of all, that have not ended and whose process lives."""
+    question = select(RUN).where(RUN.c.ended.is_(None))
+    if site is not None:
+        question = question.where(RUN.c.site == site)
     with catalogue.read("looking for runs") as connection:
-        rows = connection.execute(select(RUN).where(RUN.c.ended.is_(None))).mappings().all()
-    return [dict(row) for row in rows if is_alive(catalogue, row)]
+        rows = connection.execute(question).mappings().all()
+        return [dict(row) for row in rows if catalogue.location.is_alive(connection, row)]
 
 
-def last_runs(catalogue: Catalogue, site: str, most: int = 5) -> list[dict[str, Any]]:
-    """The latest runs of a site, latest first."""
+def first_run(catalogue: Catalogue, site: str, flow: str) -> datetime | None:
+    """When (UTC) the first run of a flow for a site began."""
+    question = select(RUN.c.began).where(RUN.c.site == site, RUN.c.flow == flow).order_by(RUN.c.began).limit(1)
+    with catalogue.read("looking for the first run") as connection:
+        began: datetime | None = connection.execute(question).scalar()
+    return began
+
+
+def last_runs(catalogue: Catalogue, site: str, most: int = 5, *, flow: str = "") -> list[dict[str, Any]]:
+    """The latest runs of a site, of one flow or of all, latest first."""
     question = select(RUN).where(RUN.c.site == site).order_by(RUN.c.began.desc(), RUN.c.run_id).limit(most)
+    if flow:
+        question = question.where(RUN.c.flow == flow)
     with catalogue.read("looking for runs") as connection:
         return [dict(row) for row in connection.execute(question).mappings()]
 

@@ -1,14 +1,15 @@
 """Searching legs: every filter alone and combined, in order of start, a page at a time.
 
 Each filter becomes terms (``catalogue.terms``), and each term has an index of its legs in order of start. The rarest
-filter leads: its legs are gone through in order, and the others are looked up for each. Where ids or a text lead, the
-legs that they find are few, and sorted. So the cost follows what is found, not what is known.
+filter leads: its legs are gone through in order, and the others are looked up for each. Where ids or a text lead, all
+legs that they find are sorted. A text that is in many legs leads only where the first of the others' legs, ``REACH`` of
+them, do not fill the page. So a page costs at most as much as its rarest filter or its texts find, and ``REACH``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from heapq import merge
 from typing import Any
@@ -35,8 +36,10 @@ from noojee_ingest.catalogue.search_index import place_in_time
 from noojee_ingest.catalogue.tables import LegRow, LegSearchRow, LegTermRow, table
 from noojee_ingest.catalogue.terms import (
     ANY,
+    BadSearch,
     duration_classes,
     folded,
+    is_text,
     searched_text,
     term_id,
     wanted_numbers,
@@ -54,6 +57,8 @@ Place = tuple[datetime | None, str]
 SEARCHING = "searching"
 ENOUGH = 10_000
 """A filter with so many legs is as good as any other to lead by: nobody counts further."""
+REACH = 100_000
+"""So many legs of each term are gone through in search of a text that is in many: these are a moment's work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,7 @@ class Search:
     and ``longest`` are seconds as listed, both included. ``ids``: call record ids, unique ids or leg ids. ``tags`` and
     ``templates`` (ids) are exact; names (``users``, ``campaigns``, ...) are compared without regard to case.
     ``numbers`` are in any spelling, ``texts`` parts of tags, users, and names and user fields of call records
-    (docs/catalogue.md).
+    (docs/catalogue.md). Raises BadSearch for what is no Unicode text.
     """
 
     sites: Sequence[str] = ()
@@ -85,6 +90,13 @@ class Search:
     shortest: float | None = None
     longest: float | None = None
     texts: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            values = getattr(self, one.name)
+            for value in values if isinstance(values, Sequence) else ():
+                if isinstance(value, str) and not is_text(value):
+                    raise BadSearch(f"{value!r} is not written in UTF-8")
 
     def terms(self) -> list[list[str]]:
         """For each filter that is used the terms of which a leg must have one. Raises BadSearch."""
@@ -158,9 +170,18 @@ class _Question:
         if named is not None:
             return [leg_id for _, leg_id in self._ask(self._sorted(SEARCH.c.leg_id.in_(among(named))), most)]
         leading, fewest = self._rarest()
-        if self.texts and self._count(self._with_texts(), fewest) < fewest:
-            return [leg_id for _, leg_id in self._ask(self._sorted(), most)]
-        questions = (self._in_order(term, leading) for term in self._ids(leading))
+        if not self.texts:
+            return self._first(leading, most)
+        if self._count(self._with_texts(), fewest) == fewest:
+            horizon = self._horizon(leading) if fewest == ENOUGH else None
+            found = self._first(leading, most, horizon)
+            if horizon is None or len(found) == most:
+                return found
+        return [leg_id for _, leg_id in self._ask(self._sorted(), most)]
+
+    def _first(self, leading: list[str], most: int, horizon: tuple[int, str] | None = None) -> list[str]:
+        """The first legs of what leads, as far as the ``horizon``."""
+        questions = (self._in_order(term, leading, horizon) for term in self._ids(leading))
         found: dict[str, None] = {}  # each once: a leg may have several of the terms
         for _, leg_id in merge(*(self._ask(question, most) for question in questions)):
             if len(found) == most:
@@ -185,11 +206,24 @@ class _Question:
         counted = select(func.count()).select_from(question.limit(most).subquery())
         return int(self.connection.execute(counted).scalar_one())
 
+    def _horizon(self, leading: list[str]) -> tuple[int, str] | None:
+        """The first place that is ``REACH`` legs of a term away; ``None`` where no term has so many."""
+        places = []
+        for term in self._ids(leading):
+            question = select(TERM.c.at, TERM.c.leg_id).where(TERM.c.term == term, *self._in_time(TERM, self.after))
+            ordered = question.order_by(TERM.c.at, TERM.c.leg_id).offset(REACH).limit(1)
+            places += [(row.at, row.leg_id) for row in self.connection.execute(ordered)]
+        return min(places, default=None)
+
     # -- two ways to find legs
 
-    def _in_order(self, term: str, leading: list[str]) -> Select[Any]:
+    def _in_order(self, term: str, leading: list[str], horizon: tuple[int, str] | None) -> Select[Any]:
         """The legs of one term, gone through in the order of its index."""
         question = select(TERM.c.at, TERM.c.leg_id).where(TERM.c.term == term, *self._further(TERM, leading))
+        if horizon is not None:
+            question = question.where(
+                tuple_(TERM.c.at, TERM.c.leg_id) < tuple_(literal(horizon[0], BigInteger), horizon[1])
+            )
         if self.texts:
             own = SEARCH.c.leg_id == TERM.c.leg_id
             question = question.where(exists().where(own, *self._text_has()))

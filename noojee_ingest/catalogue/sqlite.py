@@ -14,12 +14,12 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, mak
 from sqlalchemy.exc import DBAPIError
 
 from noojee_ingest.catalogue.errors import OPENING, URLS, CatalogueLocked, CatalogueUnavailable
-from noojee_ingest.catalogue.in_use import InUse
-from noojee_ingest.catalogue.processes import lives_here
+from noojee_ingest.catalogue.in_use import InUse, lives
 
 SAFE = ("journal_mode=WAL", "synchronous=FULL")
 QUICK = ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-65536")  # 64 MiB
 """For a file that is thrown away unless it is finished."""
+LOCKED = "Another program is writing to it: wait for it to end, or end it, and run again."
 KEPT_BESIDE = ("-wal", "-shm", "-journal")
 REBUILD = "Check that its disk has room and is writable; `noojee-ingest catalogue rebuild` makes it anew."
 
@@ -49,7 +49,9 @@ class SqliteFile:
 
     def engine(self, busy_seconds: float) -> Engine:
         url = URL.create("sqlite", database=str(self.path))
-        engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+        engine = create_engine(
+            url, connect_args={"timeout": busy_seconds, "check_same_thread": False}, hide_parameters=True
+        )
         pragmas = QUICK if self.quick else SAFE
 
         @event.listens_for(engine, "connect")
@@ -77,10 +79,8 @@ class SqliteFile:
             yield
         except DBAPIError as error:
             why = str(error.orig)
-            if "locked" in why or "busy" in why:
-                hint = "Another program is writing to it: wait for it to end, or end it, and run again."
-                raise CatalogueLocked(doing, why, hint) from error
-            raise CatalogueUnavailable(doing, why, REBUILD) from error
+            ours = CatalogueLocked(doing, why, LOCKED) if _is_held(why) else CatalogueUnavailable(doing, why, REBUILD)
+            raise ours.with_traceback(error.__traceback__) from None  # the driver's error may hold values of rows
 
     def tables(self, tables: Sequence[Table]) -> Sequence[Table]:
         return tables
@@ -92,12 +92,23 @@ class SqliteFile:
         """SQLite plans by the indexes alone, and so the same for a small archive and a large one."""
 
     def is_alive(self, connection: Connection, process: Any) -> bool:
-        return lives_here(process)
+        return lives(self.path, process)
 
     # -- being replaced
 
     def beside(self) -> SqliteFile:
         return SqliteFile(self.path.with_name(f"{self.path.name}.rebuilt"), quick=True)
+
+    def tables_there(self) -> set[str]:
+        if not self.path.exists():  # else connecting would make it
+            return set()
+        try:
+            with closing(sqlite3.connect(self.path)) as old:
+                return {name for (name,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        except sqlite3.Error as error:
+            if _is_held(str(error)):
+                raise CatalogueLocked(f"looking at {self.path}", str(error), LOCKED) from error
+            return set()
 
     def segments_known(self, table: str) -> set[str]:
         if self.path.exists():  # else connecting would make it
@@ -124,6 +135,10 @@ class SqliteFile:
     def _remove(self, endings: Iterable[str]) -> None:
         for ending in endings:
             self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
+
+def _is_held(why: str) -> bool:
+    return "locked" in why or "busy" in why
 
 
 def sqlite_path(url: str) -> Path:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, select
 
+from noojee_ingest.catalogue.dialects import among
 from noojee_ingest.catalogue.rows import upsert
 from noojee_ingest.catalogue.tables import DayRow, table
 
@@ -37,7 +38,7 @@ class Sums:
 
     @property
     def days(self) -> set[tuple[str, date]]:
-        """The site-days about which anything was computed again, whether or not a sum changed."""
+        """The site-days of all that was counted, whether or not a sum changed."""
         return set(self._change)
 
     def _of(self, row: Mapping[str, Any]) -> Counter[str]:
@@ -48,7 +49,8 @@ class Sums:
         changes = {key: change for key, change in self._change.items() if any(change.values())}
         if not changes:
             return
-        those = or_(*(and_(DAYS.c.site == site, DAYS.c.day == day) for site, day in changes))
+        days = [day for _, day in changes]
+        those = DAYS.c.site.in_(among(site for site, _ in changes)) & DAYS.c.day.between(min(days), max(days))
         known: dict[Any, Mapping[str, Any]] = {
             (row["site"], row["day"]): dict(row) for row in connection.execute(select(DAYS).where(those)).mappings()
         }

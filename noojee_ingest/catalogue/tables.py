@@ -48,7 +48,10 @@ class SightingColumns(SQLModel):
 
 class ListAnsweredRow(EventColumns, table=True):
     __tablename__ = "answer"
-    __table_args__ = (Index("answer_scope", "site", "view", "scope"),)
+    __table_args__ = (
+        Index("answer_scope", "site", "view", "scope"),
+        Index("answer_asked", "site", "actor", "asked_at"),
+    )
 
     event_id: str = Field(primary_key=True)
     view: str
@@ -134,7 +137,7 @@ class EntryRefusedRow(EventColumns, table=True):
 
 class AudioStoredRow(EventColumns, SightingColumns, table=True):
     __tablename__ = "audio"
-    __table_args__ = (Index("audio_sha256", "content_sha256"), Index("audio_day", "site", "day"))
+    __table_args__ = (Index("audio_day", "site", "day"),)
 
     leg_id: str = Field(primary_key=True)
     content_sha256: str = Field(primary_key=True)
@@ -206,6 +209,7 @@ class LegRow(SQLModel, table=True):
     __table_args__ = (
         Index("leg_day", "site", "day", "hour", "leg_id"),
         Index("leg_state", "site", "state", "day"),
+        Index("leg_start", "site", "start"),
         Index("leg_unique_link", "unique_link"),
         Index("leg_record_link", "record_link"),
     )
@@ -372,7 +376,7 @@ class RunRow(SQLModel, table=True):
     """A run of a flow: for ``status``. Lost with the catalogue."""
 
     __tablename__ = "run"
-    __table_args__ = (Index("run_site", "site", "began"),)
+    __table_args__ = (Index("run_site", "site", "began"), Index("run_ended", "ended"))
 
     run_id: str = Field(primary_key=True)
     site: str
@@ -384,6 +388,7 @@ class RunRow(SQLModel, table=True):
     ended: dt.datetime | None = _instant_or_none()
     exit_code: int | None = None
     summary: str = ""
+    undone: str = ""
 
 
 class RevisionRow(SQLModel, table=True):

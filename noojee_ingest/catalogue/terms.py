@@ -31,6 +31,12 @@ def term_id(site: str, term: str) -> str:
 
 # -- text
 
+
+def is_text(value: str) -> bool:
+    """Whether it can be written: bytes of a command line that are no UTF-8 become halves of letters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 SEPARATOR = "\x1f"
 LEAST = 3
 

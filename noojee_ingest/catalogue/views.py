@@ -100,15 +100,15 @@ AT_ONCE = 1_000
 def legs_of_day(catalogue: Catalogue, site: str, day: date) -> Iterator[dict[str, Any]]:
     """The rows of ``legs`` of a site's archive day, by ``leg_id``, all of one state of the catalogue.
 
-    Each has ``raw`` besides: of each view that told of the leg, the JSON text of the entry that it told last.
-    Raises CatalogueError.
+    Each has ``raw`` besides: of each view that told of the leg, the JSON text of the entry that it told last; ``None``
+    where all of it is destroyed. Raises CatalogueError.
     """
     question = LEGS.where(LEG.c.site == site, LEG.c.day == day).order_by(LEG.c.leg_id)
     with catalogue.read(f"reading the legs of {day} of {site}") as connection:
         for page in _pages(connection, question):
             raw = _raw_of_legs(connection, among(row["leg_id"] for row in page))
             for row in page:
-                yield {**row, "raw": raw.get(row["leg_id"], {})}
+                yield {**row, "raw": raw.get(row["leg_id"])}
 
 
 def _pages(connection: Connection, question: Select[Any]) -> Iterator[Sequence[RowMapping]]:
@@ -119,7 +119,7 @@ def _pages(connection: Connection, question: Select[Any]) -> Iterator[Sequence[R
 def raw_of_legs(catalogue: Catalogue, leg_ids: Iterable[str]) -> dict[str, dict[str, str]]:
     """Of each leg and each view that told of it, the JSON text of the entry that it told last.
 
-    What is destroyed is absent. Raises CatalogueError.
+    What is destroyed is absent, and so is a leg of which nothing is left. Raises CatalogueError.
     """
     with catalogue.read("reading raw entries") as connection:
         return _raw_of_legs(connection, among(leg_ids))
@@ -130,9 +130,8 @@ def _raw_of_legs(connection: Connection, leg_ids: Select[Any]) -> dict[str, dict
     told: dict[str, dict[str, str | None]] = {}
     for leg_id, view, raw in connection.execute(question.order_by(*_told_in_order(LEG_SEEN))):
         told.setdefault(leg_id, {})[view] = raw
-    return {
-        leg_id: {view: raw for view, raw in sorted(last.items()) if raw is not None} for leg_id, last in told.items()
-    }
+    kept = {leg: {view: raw for view, raw in sorted(last.items()) if raw is not None} for leg, last in told.items()}
+    return {leg: raw for leg, raw in kept.items() if raw}
 
 
 def call_records_of_day(catalogue: Catalogue, site: str, day: date) -> Iterator[dict[str, Any]]:

@@ -12,8 +12,9 @@ from noojee_ingest.catalogue.upgrade import upgrade as upgrade_catalogue
 from noojee_ingest.cli.exits import EXITS_HELP
 from noojee_ingest.cli.options import Config, Json, print_json
 from noojee_ingest.cli.progress import shown
-from noojee_ingest.pipeline.places import open_store
+from noojee_ingest.pipeline.places import open_root
 from noojee_ingest.settings import Settings, load
+from noojee_ingest.storage.root import RootName
 
 Made = TypeVar("Made", int, int | None)
 
@@ -24,7 +25,8 @@ app = typer.Typer(help="The archive's index.", epilog=EXITS_HELP, no_args_is_hel
 def rebuild(as_json: Json = False, config: Config = None) -> None:
     """Make the catalogue anew from the store alone.
 
-    The old one, if there is one, stays in use until the new one is whole. Refuses while a run is under way.
+    The old one, if there is one, stays in use until the new one is whole. Refuses while a run is under way; who begins
+    later is waited for at the end.
     """
     settings = load(config)
     number = _made(rebuild_catalogue, settings)
@@ -36,7 +38,7 @@ def rebuild(as_json: Json = False, config: Config = None) -> None:
 
 @app.command(epilog=EXITS_HELP)
 def upgrade(as_json: Json = False, config: Config = None) -> None:
-    """Rebuild the catalogue where another version of noojee-ingest made it; else do nothing.
+    """Rebuild the catalogue where another version of noojee-ingest made it, or where there is none.
 
     As `catalogue rebuild`; it also refuses while any process holds requests of a site's phone system.
     """
@@ -51,11 +53,16 @@ def upgrade(as_json: Json = False, config: Config = None) -> None:
 
 
 def _made(make: Callable[..., Made], settings: Settings) -> Made:
-    applied = [0]
+    line = "segments applied: 0"
 
-    def progress(number: int) -> None:
-        applied[0] = number
+    def say(text: str) -> None:
+        nonlocal line
+        line = text
 
-    with shown(lambda: f"segments applied: {applied[0]:,}"):
-        root = open_store(settings, to_write=False).archive
-        return make(root, settings.catalogue.url, progress=progress)
+    with shown(lambda: line):
+        return make(
+            open_root(settings, RootName.ARCHIVE),
+            settings.catalogue.url,
+            progress=lambda number: say(f"segments applied: {number:,}"),
+            waiting=lambda users: say(f"the new catalogue is whole, the old one still in use by {users}"),
+        )

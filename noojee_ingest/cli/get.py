@@ -11,14 +11,15 @@ from typing import Annotated, BinaryIO, cast
 
 import typer
 
+from noojee_ingest.cli.exits import Exit
 from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, one_site, print_json
 from noojee_ingest.pipeline.errors import OutputProblem
-from noojee_ingest.pipeline.get import ArchivedAudio, find_audio
+from noojee_ingest.pipeline.get import ArchivedAudio, find_audio, is_hidden
 from noojee_ingest.pipeline.get import get as get_audio
 from noojee_ingest.pipeline.index import open_catalogue
-from noojee_ingest.pipeline.places import open_store
+from noojee_ingest.pipeline.places import open_root
 from noojee_ingest.settings import load
-from noojee_ingest.storage.root import Root
+from noojee_ingest.storage.root import Root, RootName
 
 Name = Annotated[str, typer.Argument(help="A leg id, or a call record id or unique id.")]
 LegNumber = Annotated[str | None, typer.Option("--leg", help="Which leg of the call.")]
@@ -38,28 +39,36 @@ def get(
 ) -> None:
     """Copy the audio of a leg, or of a call with --all-legs, out of the archive; its checksum is verified on the way.
 
-    A file appears under its name only when it is whole and verified. Exits with 4 when the archive's copy is damaged.
+    A file appears under its name only when it is whole and verified. Exits with 4 when the archive's copy is damaged,
+    with 3 when a leg of the call is not archived: it is named with its state.
     """
     settings = load(config)
     if site is not None:
         one_site(settings, site)
     with closing(open_catalogue(settings)) as catalogue:
-        found = find_audio(catalogue, name, leg=leg, site=site)
+        found, without = find_audio(catalogue, name, leg=leg, site=site)
     legs = {audio.leg_id for audio in found}
     if len(legs) > 1 and not all_legs:
         numbers = ", ".join(sorted({audio.leg for audio in found}))
         raise typer.BadParameter(f"{name} has {len(legs)} archived legs ({numbers}): say --leg N or --all-legs")
-    archive = open_store(settings, to_write=False).archive
-    written = [{"path": str(_write(archive, audio, output)), **_facts(audio)} for audio in found]
+    archive = open_root(settings, RootName.ARCHIVE)
+    written = [{"path": str(_write(archive, audio, output)), **_facts(archive, audio)} for audio in found]
     if as_json:
-        print_json({"files": written})
-        return
+        print_json({"files": written, "not_archived": without})
+    else:
+        for file in written:
+            typer.echo(f"{file['path']}  {bytes_text(float(str(file['size'])))}, SHA-256 {file['sha256']} verified")
     for file in written:
-        typer.echo(f"{file['path']}  {bytes_text(float(str(file['size'])))}, SHA-256 {file['sha256']} verified")
+        if file["hidden"]:
+            typer.echo(f"Hidden in the store, by a delete marker or another object on top: {file['key']}", err=True)
+    for one in without:
+        typer.echo(f"Not archived: leg {one.leg!a} ({one.leg_id}), {one.state} {one.cause}".rstrip(), err=True)
+    raise typer.Exit(Exit.GAPS if without else Exit.COMPLETE)
 
 
-def _facts(audio: ArchivedAudio) -> dict[str, object]:
-    return {name: getattr(audio, name) for name in ("leg_id", "leg", "size", "sha256", "seconds", "key")}
+def _facts(archive: Root, audio: ArchivedAudio) -> dict[str, object]:
+    told = {name: getattr(audio, name) for name in ("leg_id", "leg", "size", "sha256", "seconds", "key", "version_id")}
+    return {**told, "hidden": is_hidden(archive, audio)}
 
 
 def file_name(audio: ArchivedAudio) -> str:

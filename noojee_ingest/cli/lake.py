@@ -10,16 +10,18 @@ import typer
 
 from noojee_ingest.cli.exits import EXITS_HELP
 from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, one_site, print_json, read_day
-from noojee_ingest.pipeline.index import open_catalogue
+from noojee_ingest.pipeline.index import open_catalogue, refuse_other_store
 from noojee_ingest.pipeline.places import open_store
-from noojee_ingest.pipeline.publish import publish_by_hand
+from noojee_ingest.pipeline.publish import known_sites, publish_by_hand
 from noojee_ingest.settings import load
 from noojee_ingest.stopping import stop_on_signals
 
 app = typer.Typer(help="The tables for analysts.", epilog=EXITS_HELP, no_args_is_help=True)
 
 Day = Annotated[str | None, typer.Option("--day", help="This day (2026-03-10), whether or not it changed.")]
-All = Annotated[bool, typer.Option("--all", help="Every day, whether or not it changed.")]
+All = Annotated[
+    bool, typer.Option("--all", help="Every day, whether or not it changed, of sites too that are configured no more.")
+]
 
 
 @app.command(epilog=EXITS_HELP)
@@ -37,7 +39,10 @@ def publish(
     settings = load(config)
     slugs = [one_site(settings, site)] if site is not None else sorted(settings.sites)
     with stop_on_signals() as stop, closing(open_catalogue(settings)) as catalogue:
+        refuse_other_store(catalogue, settings)
         lake = open_store(settings).lake
+        if everything and site is None:
+            slugs = sorted({*slugs, *known_sites(catalogue, lake)})
         done = {
             slug: publish_by_hand(
                 catalogue,

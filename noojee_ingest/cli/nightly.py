@@ -9,32 +9,38 @@ import typer
 
 from noojee_ingest.cli.completeness import print_next, print_report
 from noojee_ingest.cli.flow_run import run_flow
-from noojee_ingest.cli.options import Config, Json, SiteName, console, one_site, print_json, read_day
+from noojee_ingest.cli.options import Config, Json, SiteName, console, load_settings, one_site, print_json, read_day
 from noojee_ingest.pipeline.completeness import GAP_STATES
 from noojee_ingest.pipeline.report import NightReport, rows
-from noojee_ingest.settings import load
 
 Day = Annotated[
     str | None,
     typer.Option("--day", help="The day in site time (2026-03-10); without it yesterday and what is still open."),
 ]
+NoDeadline = Annotated[bool, typer.Option("--no-deadline", help="Work on when nightly.deadline has passed.")]
 
 
-def nightly(site: SiteName = None, day: Day = None, as_json: Json = False, config: Config = None) -> None:
+def nightly(
+    site: SiteName = None,
+    day: Day = None,
+    no_deadline: NoDeadline = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
     """Archive a night: list, fetch, check, store, record and reconcile, then print how complete it is.
 
     Run it once a night, or as often as you like: what is archived is not fetched again, and a run that was cut short is
     taken up where it stopped. It asks the phone system for its templates, their call record lists, the by-hour list,
     meta data of calls whose legs are unknown, and audio.
     """
-    settings = load(config)
+    settings = load_settings(config)
     slug = one_site(settings, site)
     wanted = read_day(day) if day is not None else None
 
     def flow() -> Any:
         from flows.nightly import nightly as nightly_flow  # noqa: PLC0415  Prefect reads its settings on import
 
-        return nightly_flow(site=slug, day=wanted, config=config, return_state=True)
+        return nightly_flow(site=slug, day=wanted, config=config, no_deadline=no_deadline, return_state=True)
 
     report, stop = run_flow(settings, flow)
     code = stop.exit_code if report.interrupted and stop.exit_code else report.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -17,7 +18,7 @@ from rich.markup import escape
 
 from noojee_ingest.journal.lines import instant_text
 from noojee_ingest.pipeline.errors import NoSuchSite
-from noojee_ingest.settings import Settings
+from noojee_ingest.settings import Settings, load
 
 Config = Annotated[
     Path | None,
@@ -37,6 +38,13 @@ def one_site(settings: Settings, slug: str | None) -> str:
     if slug is None or slug not in settings.sites:
         raise NoSuchSite(slug or "", known)
     return slug
+
+
+def load_settings(config: Path | None) -> Settings:
+    """As ``settings.load``; says so where nobody named any, for then it is the demo that is looked at."""
+    if config is None and not os.environ.get("NOOJEE_INGEST_CONFIG"):
+        print("This is the embedded demo: neither --config nor NOOJEE_INGEST_CONFIG is given.", file=sys.stderr)
+    return load(config)
 
 
 def read_day(text: str) -> date:

@@ -7,8 +7,7 @@ from typing import Any
 import typer
 
 from noojee_ingest.cli.flow_run import run_flow
-from noojee_ingest.cli.options import Config, Json, SiteName, one_site, print_json
-from noojee_ingest.settings import load
+from noojee_ingest.cli.options import Config, Json, SiteName, load_settings, one_site, print_json
 
 
 def poll(site: SiteName = None, as_json: Json = False, config: Config = None) -> None:
@@ -16,7 +15,7 @@ def poll(site: SiteName = None, as_json: Json = False, config: Config = None) ->
 
     They hold only what is recent: run this every few hours, or calls between two nights may never be heard of.
     """
-    settings = load(config)
+    settings = load_settings(config)
     slug = one_site(settings, site)
 
     def flow() -> Any:

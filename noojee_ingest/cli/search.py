@@ -17,7 +17,7 @@ from rich.table import Table
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.search import Place, Row, Search, pages, place_of
 from noojee_ingest.catalogue.search import search as search_catalogue
-from noojee_ingest.catalogue.terms import BadSearch
+from noojee_ingest.catalogue.terms import BadSearch, is_text
 from noojee_ingest.cli.options import (
     Config,
     Json,
@@ -32,6 +32,7 @@ from noojee_ingest.cli.options import (
 )
 from noojee_ingest.journal.lines import instant_text
 from noojee_ingest.model import FindingKind, State
+from noojee_ingest.pipeline.errors import OutputProblem
 from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.settings import Settings, load
 
@@ -62,7 +63,8 @@ Parts = Annotated[
     ),
 ]
 Most = Annotated[
-    int | None, typer.Option("--limit", min=1, help="At most so many legs; else 100, in a file without limit.")
+    int | None,
+    typer.Option("--limit", min=1, max=10**9, help="At most so many legs; else 100, in a file without limit."),
 ]
 After = Annotated[str | None, typer.Option("--after", help="Go on behind this: the `next` of the page before.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV, with all columns, for spreadsheets.")]
@@ -116,28 +118,28 @@ def search(
     zone = zone_of(settings, one_site(settings, None)) if len(settings.sites) == 1 else ZoneInfo("UTC")
     if len(sites) == 1:
         zone = zone_of(settings, sites[0])
-    wanted = Search(
-        sites=sites,
-        since=_time(since, zone),
-        until=_time(until, zone),
-        days=[read_day(one) for one in day or ()],
-        ids=ids or (),
-        states=state or (),
-        numbers=number or (),
-        directions=direction or (),
-        users=user or (),
-        tags=tag or (),
-        campaigns=campaign or (),
-        templates=template or (),
-        allocations=allocation or (),
-        dispositions=disposition or (),
-        findings=finding or (),
-        shortest=min_duration,
-        longest=max_duration,
-        texts=text or (),
-    )
     place = _read_cursor(after)
     try:
+        wanted = Search(
+            sites=sites,
+            since=_time(since, zone),
+            until=_time(until, zone),
+            days=[read_day(one) for one in day or ()],
+            ids=ids or (),
+            states=state or (),
+            numbers=number or (),
+            directions=direction or (),
+            users=user or (),
+            tags=tag or (),
+            campaigns=campaign or (),
+            templates=template or (),
+            allocations=allocation or (),
+            dispositions=disposition or (),
+            findings=finding or (),
+            shortest=min_duration,
+            longest=max_duration,
+            texts=text or (),
+        )
         with closing(open_catalogue(settings)) as catalogue:
             if as_csv or parquet is not None:
                 _write(catalogue, pages(catalogue, wanted, size=AT_ONCE, most=limit, after=place), parquet)
@@ -164,7 +166,14 @@ def _write(catalogue: Catalogue, found: Iterator[list[Row]], parquet: Path | Non
     from noojee_ingest.pipeline.export import write_csv, write_parquet  # noqa: PLC0415  pyarrow is slow to import
 
     if parquet is None:
-        write_csv(found, sys.stdout)
+        try:
+            write_csv(found, sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:  # who reads it has read enough
+            raise
+        except OSError as error:
+            sys.stdout = None  # else it would be tried again at the end, and fail with less to say
+            raise OutputProblem(Path("standard output"), error, "Make room there.") from error
     else:
         number = write_parquet(catalogue, found, parquet)
         typer.echo(f"{parquet}: {number:,} legs")
@@ -182,7 +191,7 @@ def _read_cursor(text: str | None) -> Place | None:
     if text is None:
         return None
     start, _, leg_id = text.partition("/")
-    if not leg_id:
+    if not (leg_id and is_text(leg_id)):
         raise typer.BadParameter(f"{text!r} is not what a page before gave as its `next`")
     return (None if start == NO_START else read_time(start, ZoneInfo("UTC"))), leg_id
 

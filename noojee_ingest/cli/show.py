@@ -25,10 +25,11 @@ from noojee_ingest.cli.options import (
 from noojee_ingest.journal.lines import write_line
 from noojee_ingest.pipeline.errors import NotKnown
 from noojee_ingest.pipeline.index import open_catalogue
-from noojee_ingest.pipeline.places import open_store
+from noojee_ingest.pipeline.places import open_root
 from noojee_ingest.pipeline.show import Dossier, told
 from noojee_ingest.pipeline.show import show as show_call
 from noojee_ingest.settings import Settings, load
+from noojee_ingest.storage.root import RootName
 
 Name = Annotated[str, typer.Argument(help="A call record id, a unique id, or a leg id.")]
 
@@ -42,7 +43,7 @@ def show(name: Name, site: SiteName = None, as_json: Json = False, config: Confi
     if site is not None:
         one_site(settings, site)
     with closing(open_catalogue(settings)) as catalogue:
-        dossier = show_call(catalogue, open_store(settings, to_write=False).archive, name, site=site)
+        dossier = show_call(catalogue, open_root(settings, RootName.ARCHIVE), name, site=site)
     if not dossier.found:
         raise NotKnown(name)
     if as_json:

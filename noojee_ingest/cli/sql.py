@@ -19,6 +19,7 @@ from rich.table import Table
 
 from noojee_ingest.cli.options import Config, Json, SiteName, console, one_site, safe
 from noojee_ingest.journal.lines import instant_text
+from noojee_ingest.pipeline.spreadsheet import cell
 from noojee_ingest.settings import load
 
 if TYPE_CHECKING:
@@ -75,18 +76,14 @@ def _read(value: Any) -> Any:
     """A value as people read it: instants in the answer's zone."""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
-    return _cell(plain(value)) if isinstance(value, dict | list | tuple | bool) else value
+    return json.dumps(plain(value), ensure_ascii=False) if isinstance(value, dict | list | tuple | bool) else value
 
 
 def _print_csv(answer: Answer) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(column.name for column in answer.columns)
+    writer.writerow(cell(column.name) for column in answer.columns)
     for row in answer:
-        writer.writerow(_cell(plain(value)) for value in row)
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+        writer.writerow(cell(value if isinstance(value, Decimal) else plain(value)) for value in row)
 
 
 def _print_json(answer: Answer) -> None:
@@ -117,15 +114,24 @@ def plain(value: Any) -> Any:
         case list() | tuple():
             return [plain(inner) for inner in value]
         case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
+            return _number(value)
         case date():
             return _instant(value)
     is_number = isinstance(value, int) or (isinstance(value, float) and isfinite(value))
     return value if value is None or is_number else str(value)
 
 
+def _number(value: Decimal) -> int | float | str:
+    """As text where a reader that makes a float of it would lose digits."""
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else str(value)
+
+
 def _instant(value: date) -> str:
-    """A day, a time without a zone, or an instant."""
+    """A day, a time without a zone, or an instant; DuckDB gives the end of time as Python's last moment."""
+    if value == datetime.max:  # noqa: DTZ901  nor has it a zone
+        return "infinity"
     if isinstance(value, datetime) and value.tzinfo is not None:
         return instant_text(value.astimezone(UTC))
     return value.isoformat()

@@ -11,11 +11,22 @@ import typer
 from rich import box
 from rich.table import Table
 
-from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, console, one_site, print_json, safe, site_time
+from noojee_ingest.cli.options import (
+    Config,
+    Json,
+    SiteName,
+    bytes_text,
+    console,
+    load_settings,
+    one_site,
+    print_json,
+    safe,
+    site_time,
+)
 from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.pipeline.status import DayStatus, SiteStatus
 from noojee_ingest.pipeline.status import status as status_of
-from noojee_ingest.settings import Settings, load
+from noojee_ingest.settings import Settings
 
 COLUMNS = ("archived", "pending", "missing", "rejected", "failed", "excused", "quarantined", "discovered")
 Days = Annotated[int, typer.Option("--days", min=1, help="How many of the latest days to show.")]
@@ -24,10 +35,10 @@ Days = Annotated[int, typer.Option("--days", min=1, help="How many of the latest
 def status(site: SiteName = None, days: Days = 30, as_json: Json = False, config: Config = None) -> None:
     """Show how complete each day is, and the latest runs. Reads the archive's catalogue only.
 
-    Exits with 3 when any of the days shown has gaps, or a night did not run or did not come to its end: a good day
+    Exits with 3 when any day has gaps, or a night did not run, did not come to its end or left something: a good day
     never hides a bad one, nor does a good site.
     """
-    settings = load(config)
+    settings = load_settings(config)
     slugs = [one_site(settings, site)] if site is not None else sorted(settings.sites)
     with closing(open_catalogue(settings)) as catalogue:
         found = [status_of(catalogue, settings, slug, days=days) for slug in slugs]
@@ -69,6 +80,8 @@ def _print(settings: Settings, one: SiteStatus) -> None:
         out.print(_table(one, zone))
     if gone := sum(day.gone for day in one.days):
         out.print(f"[red]Damage:[/] {gone} archived objects are in the store no more; restore them from a copy.")
+    if one.older_gaps or one.older_gone:
+        out.print(f"[red]Days before these:[/] {one.older_gaps} gaps, {one.older_gone} objects gone; see --days.")
     if one.alarm:
         out.print(f"[red]{one.site}:[/] {one.alarm}. Run `noojee-ingest nightly --site {one.site}`.", soft_wrap=True)
     for run in one.runs:

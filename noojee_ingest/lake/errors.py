@@ -6,6 +6,7 @@
     ├── RowDoesNotFit    a row of the catalogue has a value that its column cannot hold
     ├── OtherVersion     a day's file has the columns of another version of noojee-ingest
     ├── DamagedDay       a day's file cannot be read
+    ├── DayReplaced      a day was published anew while it was read
     └── BadStatement     the SQL is wrong, or asks for what is not allowed
 """
 
@@ -47,6 +48,11 @@ class DamagedDay(LakeError):
             hint="Run again; if it stays so, remove that object (and its .json) and run `noojee-ingest lake publish "
             "--all`: nothing is lost.",
         )
+
+
+class DayReplaced(LakeError):
+    def __init__(self, key: str) -> None:
+        super().__init__("it was published anew while it was read", about=f"reading lake/{key}", hint="Run again.")
 
 
 class BadStatement(LakeError):

@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
-from noojee_ingest.lake.errors import DamagedDay, LakeError, OtherVersion, printable
+from noojee_ingest.lake.errors import DamagedDay, DayReplaced, LakeError, OtherVersion, printable
 from noojee_ingest.lake.publish import IN_FILE, days_there
 from noojee_ingest.lake.schema import SCHEMA_VERSION, Table
 from noojee_ingest.storage.errors import StorageError, StoreUnavailable
@@ -68,14 +69,22 @@ class Days(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no types
         return super().scanner(**wanted)
 
     def find_damage(self) -> None:
-        """Read the scanned files from end to end. Raises DamagedDay, StoreUnavailable for the first that cannot be."""
+        """Read the scanned files from end to end, as they are now.
+
+        Raises DamagedDay, StoreUnavailable for the first that cannot be read, DayReplaced for one that is not the one
+        that was scanned: its footer was read before it was replaced, and its pages after.
+        """
         for fragment in self.get_fragments():
             if (key := self._key(fragment)) in self.scanned:
+                now = fragment.format.make_fragment(fragment.path, fragment.filesystem)
                 try:
-                    for _ in fragment.to_batches():
+                    for _ in now.to_batches():
                         pass
+                    replaced = now.metadata.metadata != fragment.metadata.metadata
                 except (pa.ArrowException, OSError) as error:
-                    raise _unreadable(key, fragment, error) from None
+                    raise _unreadable(key, now, error) from None
+                if replaced:
+                    raise DayReplaced(key)
 
     def _key(self, fragment: ds.ParquetFileFragment) -> str:
         return str(fragment.path).removeprefix(self._base)
@@ -109,36 +118,53 @@ def folder_files(root: Root, path: Path) -> LakeFiles:
 
 
 def s3_files(root: Root, options: S3Options) -> LakeFiles:
-    """The lake of a store in buckets, read with the credentials that boto3's own chain finds.
+    """The lake of a store in buckets, at the address and with the credentials that boto3's own chain finds.
 
     Raises StoreUnavailable where it finds none.
     """
     import boto3  # noqa: PLC0415  slow, and only needed here
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
+    from noojee_ingest.storage.s3_client import NoAnswer, make_client  # noqa: PLC0415
+
     try:
-        session = boto3.session.Session()
-        found = session.get_credentials()
+        found = boto3.session.Session().get_credentials()
         credentials = found.get_frozen_credentials() if found is not None else None
+        there = make_client(options).meta
     except BotoCoreError as error:
         raise StoreUnavailable("reading", "lake", f"no usable credentials ({type(error).__name__})") from None
+    except NoAnswer as trouble:
+        raise StoreUnavailable("reading", "lake", trouble.hint) from None
     if credentials is None:
         raise StoreUnavailable("reading", "lake", "no credentials: set AWS_PROFILE, or what boto3 reads else")
-    endpoint = urlsplit(options.endpoint)
+    endpoint = urlsplit(there.endpoint_url)
     place = options.places[RootName.LAKE]
-    filesystem = pafs.S3FileSystem(
-        access_key=credentials.access_key,
-        secret_key=credentials.secret_key,
-        session_token=credentials.token,
-        region=options.region or session.region_name or "us-east-1",
-        scheme=endpoint.scheme or "https",
-        endpoint_override=endpoint.netloc or None,
-        force_virtual_addressing=bool(endpoint.netloc) and not options.path_style and not _is_ip(endpoint.hostname),
-        tls_ca_file_path=os.environ.get("AWS_CA_BUNDLE"),
-        connect_timeout=options.connect_timeout,
-        request_timeout=options.read_timeout,
-    )
+    in_path = options.path_style or _is_ip(endpoint.hostname) or ("." in place.bucket and endpoint.scheme == "https")
+    try:
+        filesystem = pafs.S3FileSystem(
+            access_key=credentials.access_key,
+            secret_key=credentials.secret_key,
+            session_token=credentials.token,
+            region=there.region_name,
+            scheme=endpoint.scheme,
+            endpoint_override=endpoint.netloc,
+            force_virtual_addressing=not in_path,
+            proxy_options=_proxy(endpoint),
+            tls_ca_file_path=os.environ.get("AWS_CA_BUNDLE"),
+            connect_timeout=options.connect_timeout,
+            request_timeout=options.read_timeout,
+        )
+    except pa.ArrowInvalid:  # it would repeat the proxy's password
+        raise StoreUnavailable("reading", "lake", "HTTP_PROXY or HTTPS_PROXY is no proxy that it can use") from None
     return LakeFiles(root, filesystem, f"{place.bucket}/{place.beginning}")
+
+
+def _proxy(endpoint: SplitResult) -> str | None:
+    """The address of the proxy that the environment names for an endpoint, as boto3 finds it."""
+    if endpoint.hostname is None or proxy_bypass(endpoint.hostname):
+        return None
+    proxy = getproxies().get(endpoint.scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def _is_ip(host: str | None) -> bool:

@@ -65,11 +65,18 @@ def publish_day(
 
 
 def days_there(lake: Root, table: Table, site: str | None = None) -> Iterator[tuple[str, str, date]]:
-    """The published days of a table, of one site or of all: key, site and day. Raises StorageError."""
+    """The published days of a table, of one site or of all: key, site and day. Other keys are passed over.
+
+    Raises StorageError.
+    """
     ours = re.compile(rf"{table.name}/site=([a-z0-9-]+)/day=(\d{{4}}-\d\d-\d\d)/{table.name}\.parquet")
     for listed in lake.list(table.prefix(site)):
         if found := ours.fullmatch(listed.key):
-            yield listed.key, found[1], date.fromisoformat(found[2])
+            try:
+                day = date.fromisoformat(found[2])
+            except ValueError:  # the 31st of February
+                continue
+            yield listed.key, found[1], day
 
 
 def _published(lake: Root, key: str) -> dict[str, str] | None:

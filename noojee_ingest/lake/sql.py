@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
-from noojee_ingest.lake.errors import BadStatement
+from noojee_ingest.lake.errors import BadStatement, DamagedDay, DayReplaced
 from noojee_ingest.lake.files import Days, LakeFiles
 from noojee_ingest.lake.schema import TABLES
 
@@ -24,6 +25,11 @@ CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
 }
 
 FETCHED = 1_000  # rows at once
+
+_READING = (" registered as '", "arrow_scan")
+"""What DuckDB says, of version 2 and before, when reading a table of ours failed; else the statement is to blame."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Answer:
         self.columns = tuple(Column(told[0], str(told[1])) for told in connection.description or ())
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        """Raises BadStatement, OtherVersion, DamagedDay, StoreUnavailable."""
+        """Raises BadStatement, OtherVersion, DamagedDay, DayReplaced, StoreUnavailable."""
         rows, self._first = self._first, []
         while rows:
             yield from rows
@@ -66,9 +72,16 @@ def query(lake: LakeFiles, statement: str, *, site: str | None = None, zone: str
     """Ask one SELECT (DuckDB's SQL) of the tables ``legs`` and ``call_records``: of one site, or of all.
 
     ``zone`` (an IANA name) is that in which instants are shown and cut into days and hours. Only the objects of the
-    days that the statement asks for are read.
-    Raises BadStatement, OtherVersion, DamagedDay, StorageError.
+    days that the statement asks for are read. One that is published anew meanwhile is asked once more.
+    Raises BadStatement, OtherVersion, DamagedDay, DayReplaced, StorageError.
     """
+    try:
+        return _ask(lake, statement, site, zone)
+    except (DamagedDay, DayReplaced):
+        return _ask(lake, statement, site, zone)
+
+
+def _ask(lake: LakeFiles, statement: str, site: str | None, zone: str) -> Answer:
     days = [Days(lake, table, site) for table in TABLES.values()]
     connection = duckdb.connect(":memory:", config=CONFIGURATION)
     try:
@@ -91,24 +104,40 @@ def _execute(connection: duckdb.DuckDBPyConnection, days: list[Days], statement:
     if len(asked) != 1 or asked[0].type is not duckdb.StatementType.SELECT:
         raise BadStatement("this is not one SELECT", "It reads the tables legs and call_records and changes nothing.")
     try:
-        connection.execute(asked[0])
+        _waiting(connection, lambda: connection.execute(asked[0]))
     except duckdb.Error as error:
         raise _meant(error, days) from None
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, days: list[Days]) -> list[tuple[Any, ...]]:
     try:
-        return connection.fetchmany(FETCHED)
+        return _waiting(connection, lambda: connection.fetchmany(FETCHED))
     except duckdb.Error as error:
         raise _meant(error, days) from None
 
 
+def _waiting(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
+    """Let DuckDB do it in another thread: by itself it hears of Ctrl-C late, or never."""
+    with ThreadPoolExecutor(1) as worker:
+        doing = worker.submit(work)
+        try:
+            return doing.result()
+        except KeyboardInterrupt:
+            while not doing.done():  # it may not have begun
+                connection.interrupt()
+                wait([doing], timeout=0.1)
+            raise
+
+
 def _meant(error: duckdb.Error, days: list[Days]) -> Exception:
-    """What is really wrong when DuckDB fails: a file, or the statement. Raises DamagedDay, StoreUnavailable."""
+    """What is really wrong when DuckDB fails: a file, or the statement.
+
+    Raises DamagedDay, DayReplaced, StoreUnavailable.
+    """
     for of_table in days:
         if of_table.problem is not None:
             return of_table.problem
-        if isinstance(error, duckdb.InvalidInputException):
+        if any(words in str(error) for words in _READING):
             of_table.find_damage()
     if isinstance(error, duckdb.PermissionException):
         return BadStatement(_said(error), "Only the tables legs and call_records can be read.")

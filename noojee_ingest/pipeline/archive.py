@@ -28,7 +28,7 @@ NOT_THERE = "not there (404)"
 LONGEST_WAIT = timedelta(hours=24)
 
 ENDS_THE_RUN = (StoreFailure, SpoolFailed)
-"""What every other leg would meet as well."""
+"""What every other leg would meet as well. Evidence that cannot be kept is not among it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,11 @@ def _verdict(work: Work, leg: Leg, spooled: Spooled, *, repeated: bool, final: b
     except NotAudio as verdict:
         if not final:
             return None
-        key = keep_evidence(work, leg, spooled)
+        try:
+            key = keep_evidence(work, leg, spooled)
+        except StoreFailure as error:  # sound audio has no need of that root
+            work.evidence_failures.append(error)
+            return _not_stored(work, leg, _later(work, leg), f"not audio: {verdict.reason}; its bytes cannot be kept")
         return _not_stored(work, leg, Outcome.REJECTED, f"not audio: {verdict.reason}", key)
     if audio.faults and not final:
         return None

@@ -20,11 +20,16 @@ def deadline_of(day: date, at: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, at, zone).astimezone(UTC)
 
 
-def next_deadline(now: datetime, at: time, zone: ZoneInfo) -> datetime:
-    """The first deadline (UTC) after ``now`` (aware): that of today or of tomorrow, site time."""
-    today = site_day(now, zone)
-    of_today = deadline_of(today, at, zone)
-    return of_today if of_today > now else deadline_of(today + timedelta(days=1), at, zone)
+BUSINESS_HOURS = timedelta(hours=12)
+"""For so long after a deadline a night that begins is late, and no early one of the next."""
+
+
+def nights_deadline(began: datetime, at: time, zone: ZoneInfo) -> datetime:
+    """The deadline (UTC) of a night that began at that instant (aware): the first one of which it is not 12 hours
+    late. So one that was made up for in the morning ends at once, and one of the evening has until tomorrow's."""
+    today = site_day(began, zone)
+    of_days = (deadline_of(today + timedelta(days=number), at, zone) for number in (-1, 0, 1))
+    return next(one for one in of_days if began < one + BUSINESS_HOURS)
 
 
 class UntilDeadline:
@@ -45,13 +50,14 @@ class UntilDeadline:
     @contextmanager
     def slot(self) -> Iterator[None]:
         with self._limiter.slot():
-            self._refuse_if_late()  # here: it may have passed while we waited
+            self.refuse_if_late()  # here: it may have passed while we waited
             yield
 
     def turn(self, kind: TurnKind) -> None:
-        self._refuse_if_late()  # the turn is left to others
+        self.refuse_if_late()  # the turn is left to others
         self._limiter.turn(kind)
 
-    def _refuse_if_late(self) -> None:
+    def refuse_if_late(self) -> None:
+        """Raises Interrupted once the deadline has passed."""
         if self.has_passed:
             raise Interrupted("the deadline passed before the request was sent")

@@ -7,6 +7,7 @@
     ├── SpoolFull           ends the leg's way, not the run
     ├── SpoolFailed         ends the run: the spool's folder cannot be written
     ├── PhoneSystemDown     ends the run: nobody answers
+    ├── NightUnderWay       nothing was begun
     ├── NotKnown            no call or leg has this id
     ├── NotArchived         there is no audio to give
     ├── OutputProblem       what was got cannot be written where it was asked for
@@ -54,6 +55,14 @@ class PhoneSystemDown(PipelineError):
         super().__init__(
             f"site {site}: the phone system did not answer {tries} requests in a row, the last one: {last}",
             "What was stored before is kept; run again when it answers.",
+        )
+
+
+class NightUnderWay(PipelineError):
+    def __init__(self, site: str, who: str) -> None:
+        super().__init__(
+            f"beginning a night of site {site}: another is under way, {who}",
+            "Nothing was done, for nothing is needed. If that one hangs, end it (SIGTERM) and run again.",
         )
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
-import re
 import tempfile
 from collections.abc import Iterable
-from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,9 +17,9 @@ from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.search import Row
 from noojee_ingest.catalogue.views import LEGS as VIEW
 from noojee_ingest.catalogue.views import raw_of_legs
-from noojee_ingest.journal.lines import instant_text
 from noojee_ingest.lake.schema import LEGS
 from noojee_ingest.pipeline.errors import OutputProblem
+from noojee_ingest.pipeline.spreadsheet import cell
 
 COLUMNS = tuple(VIEW.selected_columns.keys())
 
@@ -29,31 +27,14 @@ COLUMNS = tuple(VIEW.selected_columns.keys())
 def write_csv(found: Iterable[list[Row]], file: TextIO) -> None:
     """Write all columns of the view ``legs``, named in the first line, as RFC 4180 has it; null is empty.
 
-    Instants are UTC, findings a JSON list. A text that a spreadsheet would take for a formula gets an
-    apostrophe in front, and control characters are written out.
+    Instants are UTC, findings a JSON list.
     """
+    pages = iter(found)
+    first = next(pages, [])  # a question that is wrong is told before anything is written
     lines = csv.writer(file)
     lines.writerow(COLUMNS)
-    for page in found:
-        lines.writerows([_cell(row[name]) for name in COLUMNS] for row in page)
-
-
-FORMULA = re.compile(r"[=+\-@\t\r]")
-"""How a text begins that a spreadsheet would calculate."""
-HARMLESS = re.compile(r"[+-]?[0-9 ()./,-]*")
-"""A number in any spelling: nothing that names a cell or calls a function."""
-CONTROL = re.compile(r"[^\t\r\n\x20-\x7e\xa0-\U0010ffff]")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        calculated = FORMULA.match(value) and not HARMLESS.fullmatch(value)
-        return ("'" if calculated else "") + CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)
-    if isinstance(value, datetime):
-        return instant_text(value)
-    if isinstance(value, tuple):
-        return json.dumps(value)
-    return value.isoformat() if isinstance(value, date) else value
+    for page in chain([first], pages):
+        lines.writerows([cell(row[name]) for name in COLUMNS] for row in page)
 
 
 def write_parquet(catalogue: Catalogue, found: Iterable[list[Row]], path: Path) -> int:
@@ -76,7 +57,7 @@ def _write_parquet(catalogue: Catalogue, found: Iterable[list[Row]], path: Path)
     with pq.ParquetWriter(path, LEGS.schema, compression="zstd") as writer:
         for page in found:
             raw = raw_of_legs(catalogue, [row["leg_id"] for row in page])
-            whole = [row | {"raw": sorted(raw.get(row["leg_id"], {}).items())} for row in page]
+            whole = [row | {"raw": list(told.items()) if (told := raw.get(row["leg_id"])) else None} for row in page]
             writer.write_batch(pa.RecordBatch.from_pylist(whole, schema=LEGS.schema))
             rows += len(page)
     return rows

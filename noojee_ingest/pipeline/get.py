@@ -11,7 +11,7 @@ from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.model import State
 from noojee_ingest.pipeline.errors import AudioDamaged, NotArchived, NotKnown
-from noojee_ingest.storage.errors import NotFound
+from noojee_ingest.storage.errors import Damaged, NotFound
 from noojee_ingest.storage.root import Root
 
 CHUNK = 1024 * 1024
@@ -19,26 +19,40 @@ CHUNK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ArchivedAudio:
-    """Audio that the catalogue names. ``size`` in bytes, ``sha256`` in hex of the whole file."""
+    """Audio that the catalogue names. ``size`` in bytes, ``sha256`` in hex of the whole file.
+
+    ``version_id`` is that of the object that was stored, ``""`` where the store had no versions.
+    """
 
     leg_id: str
     call_record_id: str
     unique_id: str
     leg: str
     key: str
+    version_id: str
     size: int
     sha256: str
     extension: str
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class LegWithout:
+    """A leg of which no audio is archived, and why."""
+
+    leg_id: str
+    leg: str
+    state: str
+    cause: str
+
+
 def find_audio(
     catalogue: Catalogue, name: str, *, leg: str | None = None, site: str | None = None
-) -> list[ArchivedAudio]:
+) -> tuple[list[ArchivedAudio], list[LegWithout]]:
     """The archived audio of a leg id, or of the legs of a call record id or unique id; ``leg`` picks one of them.
 
-    Where a leg has several audios (a finding, ``conflict``) all are given, the earliest first. Legs that are not
-    archived are left out. Raises NotKnown, and NotArchived when none is left, saying what is known.
+    Where a leg has several audios (a finding, ``conflict``) all are given, the earliest first. Then the legs that are
+    not archived. Raises NotKnown, and NotArchived when no leg is, saying what is known.
     """
     rows = [row for row in queries.legs_named(catalogue, name, site) if leg is None or row["leg"] == leg]
     if not rows:
@@ -47,13 +61,14 @@ def find_audio(
     if not archived:
         states = ", ".join(sorted({f"{row['state']} {row['cause']}".strip() for row in rows}))
         raise NotArchived(name, f"its state is {states}", "See `noojee-ingest show` for its history.")
-    return [
+    found = [
         ArchivedAudio(
             leg_id=row["leg_id"],
             call_record_id=archived[row["leg_id"]]["call_record_id"] or "",
             unique_id=archived[row["leg_id"]]["unique_id"] or "",
             leg=archived[row["leg_id"]]["leg"] or "",
             key=row["key"],
+            version_id=row["version_id"],
             size=row["content_size"],
             sha256=row["content_sha256"],
             extension=row["extension"],
@@ -61,6 +76,12 @@ def find_audio(
         )
         for row in queries.audio_of(catalogue, archived)
     ]
+    without = [
+        LegWithout(row["leg_id"], row["leg"] or "", row["state"], row["cause"] or "")
+        for row in rows
+        if row["leg_id"] not in archived
+    ]
+    return found, without
 
 
 def get(
@@ -68,12 +89,13 @@ def get(
 ) -> None:
     """Copy audio into ``target`` and verify it. ``progress`` is told each number of bytes written.
 
-    Raises AudioDamaged when size or checksum differ from what was archived, or the object is gone: then what was
-    written must not be used. Raises StorageError.
+    It is the version that was stored, whatever was put on top of it since; ``is_hidden`` tells. Raises AudioDamaged
+    when size or checksum differ from what was archived, or the object is gone: then what was written must not be used.
+    Raises StorageError.
     """
     digest, size = hashlib.sha256(), 0
     try:
-        with archive.open(audio.key) as source:
+        with _opened(archive, audio) as source:
             while chunk := source.read(CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
@@ -84,3 +106,22 @@ def get(
     if size != audio.size or digest.hexdigest() != audio.sha256:
         told = f"{size:,} bytes with SHA-256 {digest.hexdigest()}, archived were {audio.size:,} with {audio.sha256}"
         raise AudioDamaged(audio.leg_id, audio.key, told)
+
+
+def _opened(archive: Root, audio: ArchivedAudio) -> BinaryIO:
+    try:
+        return archive.open(audio.key, version_id=audio.version_id)
+    except NotFound:
+        if not audio.version_id:
+            raise
+        return archive.open(audio.key)  # a copy of the store has versions of its own, or none
+
+
+def is_hidden(archive: Root, audio: ArchivedAudio) -> bool:
+    """Whether a delete marker or another object lies on top of the one that was stored. Raises StorageError."""
+    if not audio.version_id:
+        return False
+    try:
+        return archive.head(audio.key).sha256 != audio.sha256
+    except (NotFound, Damaged):
+        return True

@@ -8,9 +8,10 @@ from noojee_ingest.catalogue.errors import CatalogueUnavailable
 from noojee_ingest.catalogue.runs import open_segments
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.errors import SegmentsGone
-from noojee_ingest.pipeline.places import open_store, store_exists
+from noojee_ingest.pipeline.places import open_root, store_exists
 from noojee_ingest.settings import Settings
 from noojee_ingest.storage.errors import NotFound
+from noojee_ingest.storage.root import RootName
 
 
 def open_catalogue(settings: Settings) -> Catalogue:
@@ -32,7 +33,7 @@ def open_catalogue(settings: Settings) -> Catalogue:
 def _refuse_if_lost(catalogue: Catalogue, settings: Settings) -> None:
     if not store_exists(settings):
         return
-    first = next(segment.keys(open_store(settings, to_write=False).archive), None)
+    first = next(segment.keys(open_root(settings, RootName.ARCHIVE)), None)
     if first is None or queries.segments_applied(catalogue, [first]):
         return
     if first in {row["key"] for row in open_segments(catalogue)}:
@@ -53,6 +54,6 @@ def refuse_other_store(catalogue: Catalogue, settings: Settings) -> None:
     if known is None:
         return
     try:
-        open_store(settings, to_write=False).archive.head(known)
+        open_root(settings, RootName.ARCHIVE).head(known)
     except NotFound as error:
         raise SegmentsGone(1, known) from error

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from noojee_ingest.catalogue import queries
-from noojee_ingest.model import Leg
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.processes import this_process
+from noojee_ingest.catalogue.runs import first_run, living_runs
+from noojee_ingest.model import Leg, site_day
 from noojee_ingest.noojee import Interrupted
 from noojee_ingest.pipeline.archive import BatchResult, archive_batch
-from noojee_ingest.pipeline.deadline import next_deadline
+from noojee_ingest.pipeline.deadline import nights_deadline
 from noojee_ingest.pipeline.discover import (
     Discovery,
     ask_about_calls,
@@ -21,7 +25,9 @@ from noojee_ingest.pipeline.discover import (
     hours_due,
     list_hours,
     poll_call_records,
+    unlisted_hours,
 )
+from noojee_ingest.pipeline.errors import NightUnderWay
 from noojee_ingest.pipeline.publish import publish_changes
 from noojee_ingest.pipeline.reconcile import reconcile
 from noojee_ingest.pipeline.recover import Recovery, recover
@@ -92,43 +98,60 @@ class Night:
         return legs
 
 
+def first_night(catalogue: Catalogue, site: str, zone: ZoneInfo) -> date | None:
+    """The day (site time) that a site's first night was to archive, done or not.
+
+    It is the day before the first answer to a nightly, which the journal tells. One that failed before any is known by
+    its run alone, and forgotten when the catalogue is made anew.
+    """
+    told = queries.first_asked(catalogue, site, NIGHTLY), first_run(catalogue, site, NIGHTLY)
+    began = [instant for instant in told if instant is not None]
+    return site_day(min(began), zone) - timedelta(days=1) if began else None
+
+
 def nights_days(work: Work, day: date | None = None) -> list[date]:
     """The days (site time) that a night looks at: ``day``, or yesterday and what is left of the days before it.
 
-    Those go back to the first listed day, at most ``nightly.catch_up_days``, or a day further than the lookback
+    Those go back to the day of the first night, at most ``nightly.catch_up_days``, or a day further than the lookback
     reaches: hours that no run has listed yet, and the second look when the lookback has passed.
     """
     if day is not None:
         return [day]
     yesterday = work.today() - timedelta(days=1)
-    if work.of_site.by_hour:
-        first = queries.first_hour_listed(work.catalogue, work.site, NIGHTLY) or yesterday
-    else:
-        first = queries.first_day_known(work.catalogue, work.site) or yesterday
+    first = first_night(work.catalogue, work.site, work.zone) or yesterday
+    if not work.of_site.by_hour:
+        first = min(first, queries.first_day_known(work.catalogue, work.site) or yesterday)
     reach = max(work.settings.nightly.catch_up_days, work.settings.nightly.lookback_days + 1)
     first = max(first, yesterday - timedelta(days=reach))
     return [yesterday - timedelta(days=number) for number in range(max(0, (yesterday - first).days), -1, -1)]
 
 
-def run_night(work: Work, *, day: date | None = None, submit: Submit | None = None) -> NightReport:
+def run_night(
+    work: Work, *, day: date | None = None, submit: Submit | None = None, no_deadline: bool = False
+) -> NightReport:
     """Archive what the phone system has of a night, reconcile, publish what changed to the lake, and report.
 
     ``submit`` takes a batch of legs and works on it, now or beside us; without it batches are done one after another.
     Listing goes on while batches are under way: the phone system allows few lists, and waiting costs nothing.
     A stopped run records what it has and reports itself as interrupted. From ``nightly.deadline`` on nothing more is
-    asked of the phone system, and the report names what was left; a ``day`` asked for by name has no deadline.
-    Raises what ends a run: PhoneSystemDown, AuthenticationFailed, StorageError, CatalogueError, JournalError; what was
-    stored until then is kept, and the next run goes on from there.
+    asked of the phone system, and the report names what was left; with ``no_deadline``, and for a ``day`` asked for by
+    name, there is none.
+    Raises NightUnderWay beside another night of the site, and what ends a run: PhoneSystemDown, AuthenticationFailed,
+    StorageError, CatalogueError, JournalError; what was stored until then is kept, and the next run goes on from there.
     """
     flow = NIGHTLY if day is None else f"{NIGHTLY} --day"
+    for other in living_runs(work.catalogue, work.site):
+        is_ours = this_process().items() <= other.items()  # one that could not note its end
+        if flow == other["flow"] == NIGHTLY and not is_ours:
+            raise NightUnderWay(work.site, f"process {other['pid']} of {other['host']}")
+    at = work.settings.nightly.deadline
+    if at is not None and day is None and not no_deadline:
+        work.deadline.at = nights_deadline(work.clock(), at, work.zone)
     return noted(work, flow, partial(_night, work, day, submit or partial(Done, work)))
 
 
 def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
     began = time.monotonic()
-    at = work.settings.nightly.deadline
-    if at is not None and day is None:
-        work.deadline.at = next_deadline(work.clock(), at, work.zone)
     main_day = day or work.today() - timedelta(days=1)
     work.tally.stage = "recovering"
     days = nights_days(work, day)
@@ -149,7 +172,13 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
         days=[report_day(work, one) for one in sorted(night.touched)],
         interrupted=work.stop.is_set(),
         unfinished=unfinished,
-        problems=[*_skipped(work, days), *night.discovery.problems, *_wrong_path(work), *published.problems],
+        problems=[
+            *_skipped(work, days),
+            *night.discovery.problems,
+            *_wrong_path(work),
+            *_unkept(work),
+            *published.problems,
+        ],
         recovery=night.recovery,
         events=work.tally.events,
         published=published,
@@ -170,13 +199,16 @@ def _unfinished(work: Work, night: Night, untried: int) -> str:
     if not work.deadline.has_passed or work.stop.is_set():
         return ""
     hours = hours_due(work, night.days)
+    never = sum(unlisted_hours(work, day) for day in night.days)
     calls = () if hours else calls_due(work, night.days)  # only then is it known which calls have no legs
-    left = {"legs not tried": untried, "hours not listed": len(hours), "calls not asked about": len(calls)}
+    left = {"legs not tried": untried, "hours not listed": never, "hours not listed again": len(hours) - never}
+    left["calls not asked about"] = len(calls)
     told = [f"{number} {what}" for what, number in left.items() if number]
     if not night.discovery.polled:
         told.append("call records not polled")
     deadline = f"deadline {work.settings.nightly.deadline:%H:%M} reached"
-    return f"{deadline}: {', '.join(told)}; the next night goes on" if told else ""
+    hint = "the next night goes on, or `noojee-ingest nightly --no-deadline` now"
+    return f"{deadline}: {', '.join(told)}; {hint}" if told else ""
 
 
 SUSPICIOUS = 20
@@ -190,6 +222,14 @@ def _wrong_path(work: Work) -> list[str]:
         f"each of {work.tally.legs_absent} legs was answered with 404, none with audio: the path or parameters for "
         f"audio may be other ones on this phone system; correct them in sites.{work.site}.contract"
     ]
+
+
+def _unkept(work: Work) -> list[str]:
+    failures = work.evidence_failures
+    if not failures:
+        return []
+    legs = "1 leg" if len(failures) == 1 else f"{len(failures)} legs"
+    return [f"what came for {legs} is no audio and could not be kept; a later run tries again: {failures[0]}"]
 
 
 def _skipped(work: Work, days: Sequence[date]) -> list[str]:

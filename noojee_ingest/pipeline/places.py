@@ -5,19 +5,26 @@ from __future__ import annotations
 from noojee_ingest.settings import Settings
 from noojee_ingest.settings_store import FolderStore
 from noojee_ingest.storage.folder import open_folder_store
-from noojee_ingest.storage.root import Store
+from noojee_ingest.storage.root import Root, RootName, Store
 
 
-def open_store(settings: Settings, *, to_write: bool = True) -> Store:
-    """The four roots of the store. Not ``to_write``: nothing is made where there is nothing yet.
-
-    Raises StoreUnavailable, StoreReadOnly.
-    """
+def open_store(settings: Settings) -> Store:
+    """The four roots of the store, to write. Raises StoreUnavailable, StoreReadOnly, StoreFull."""
     if isinstance(settings.store, FolderStore):
-        return open_folder_store(settings.store.path, reading=not to_write)
+        return open_folder_store(settings.store.path)
     from noojee_ingest.storage.s3 import open_s3_store  # noqa: PLC0415  boto3 is slow to import, and only needed here
 
-    return open_s3_store(settings.store.options(connections=settings.archive.workers), to_write=to_write)
+    return open_s3_store(settings.store.options(connections=settings.archive.workers))
+
+
+def open_root(settings: Settings, name: RootName) -> Root:
+    """One root, to read: nothing is made, and nothing is asked of the others. Raises StoreUnavailable."""
+    if isinstance(settings.store, FolderStore):
+        root: Root = getattr(open_folder_store(settings.store.path, reading=True), name)
+        return root
+    from noojee_ingest.storage.s3 import open_s3_root  # noqa: PLC0415
+
+    return open_s3_root(settings.store.options(connections=settings.archive.workers), name)
 
 
 def store_exists(settings: Settings) -> bool:

@@ -9,8 +9,11 @@ from functools import partial
 from noojee_ingest.noojee import Interrupted
 from noojee_ingest.pipeline.discover import Discovery, poll_call_records
 from noojee_ingest.pipeline.publish import Publication, publish_changes
-from noojee_ingest.pipeline.run import noted
+from noojee_ingest.pipeline.run import not_done, noted
 from noojee_ingest.pipeline.work import Work
+
+POLL = "poll-call-records"
+"""The flow of these runs."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,14 @@ class PollReport:
         said = f"{word}{self.polls} call record lists polled, {self.events} events journalled"
         return "; ".join([said, *self.problems])
 
+    @property
+    def undone(self) -> str:
+        return not_done(self.problems)
+
 
 def run_poll(work: Work) -> PollReport:
     """Ask every template's call record list, journal and publish what is new. Stops and raises as ``run_night``."""
-    return noted(work, "poll-call-records", partial(_poll, work))
+    return noted(work, POLL, partial(_poll, work))
 
 
 def _poll(work: Work) -> PollReport:

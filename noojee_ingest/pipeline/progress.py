@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -26,6 +27,8 @@ class Tally:
     seconds_fetching: float = 0.0
     seconds_storing: float = 0.0
     seconds_recording: float = 0.0
+    report: Any = None
+    """What the run gave at its end, once it did: nothing that comes after may lose it."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, **numbers: float) -> None:

@@ -1,10 +1,11 @@
 """Publish: what changed in the catalogue becomes Parquet in the lake, a site-day at a time.
 
-A day is dirty from the transaction that changes it until it is published as it is now. Its rows are read after its
-mark; the mark is taken away afterwards, if no change has put another there meanwhile, and if no other run of the site
-is under way: that one may have read older rows, and may yet put them over ours, when the day would be no longer dirty.
-A run that begins later reads what is at least as new. So whoever is overtaken or dies, a day whose object is old is
-still dirty. To publish a day again that did not change costs reading it, and two HEADs.
+A day is dirty from the transaction that changes it until it is published as it is now. First its mark is read, then it
+is asked once whether another run of the site is under way, then the day's rows are read. The mark is taken away
+afterwards, if no change has put another there meanwhile, and if no other run was under way: that one may have read
+older rows, and may put them over ours at any time, even if it ends before we do. A run that begins later reads rows
+that are no older than the mark. So whoever is overtaken or dies, a day whose object is old is still dirty. To publish
+a day again that did not change costs reading it, and two HEADs.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from noojee_ingest.catalogue.runs import begin_run, end_run, living_runs
 from noojee_ingest.catalogue.views import call_records_of_day, legs_of_day
 from noojee_ingest.lake.errors import LakeError
 from noojee_ingest.pipeline.work import Work
+from noojee_ingest.stopping import Stop
 from noojee_ingest.storage.errors import StorageError, StoreFailure
 from noojee_ingest.storage.root import Root
 
@@ -71,14 +73,14 @@ def publish_changes(work: Work) -> Publication:
     """
     work.tally.stage = "publishing"
     try:
-        days = dirty_days(work.catalogue, work.site)
+        days = _changed(work.catalogue, work.site)
     except CatalogueError as error:
         return Publication(problems=[f"the lake is not published: {error}"])
     return _publish(
         work.catalogue,
         work.store.lake,
         work.site,
-        dict(days),
+        days,
         workspace=work.settings.spool.path,
         stop=work.stop,
     )
@@ -102,16 +104,36 @@ def publish_by_hand(
     run_id = begin_run(catalogue, site=site, flow=BY_HAND, began=model.now_utc())
     done = Publication(problems=["it ended before it had begun"])
     try:
-        days: dict[date, str | None] = dict(dirty_days(catalogue, site))
+        days = _changed(catalogue, site)
         if everything:
             known = {row["day"] for row in queries.day_sums(catalogue, site)}
-            days = {one: days.get(one) for one in known | _published(lake, site) | days.keys()}
+            in_lake = {one for _, one in _published(lake, site)}
+            days = {one: days.get(one) for one in known | in_lake | days.keys()}
         elif day is not None:
             days = {day: days.get(day)}
         done = _publish(catalogue, lake, site, days, workspace=workspace, stop=stop)
     finally:
-        end_run(catalogue, run_id, ended=model.now_utc(), exit_code=done.exit_code, summary=done.summary)
+        code = (stop.exit_code if isinstance(stop, Stop) else None) or done.exit_code
+        try:
+            end_run(catalogue, run_id, ended=model.now_utc(), exit_code=code, summary=done.summary)
+        except CatalogueError as error:  # what was done is told all the same
+            done.problems.append(f"the end of this run is not noted: {error}")
     return done
+
+
+def known_sites(catalogue: Catalogue, lake: Root) -> set[str]:
+    """The sites that catalogue or lake know of, those too that are configured no more.
+
+    Raises CatalogueError, StorageError.
+    """
+    return {*queries.known_sites(catalogue), *(site for site, _ in _published(lake))}
+
+
+def _changed(catalogue: Catalogue, site: str) -> dict[date, str | None]:
+    """The dirty days of a site, as ``_publish`` takes them: their marks stay if another run of it is under way."""
+    marks = dirty_days(catalogue, site)
+    alone = len(living_runs(catalogue, site)) <= 1  # ours
+    return {day: mark if alone else None for day, mark in marks.items()}
 
 
 def _publish(
@@ -123,7 +145,7 @@ def _publish(
     workspace: Path,
     stop: threading.Event,
 ) -> Publication:
-    """``days``: each with its mark, ``None`` where it is not dirty."""
+    """``days``: each with the mark to take away once it is published, ``None`` where none is, or it has to stay."""
     began = time.monotonic()
     done = Publication(left=len(days))
     if not days:
@@ -140,7 +162,7 @@ def _publish(
                 publish_day(lake, TABLES[name], site, day, rows(catalogue, site, day), workspace=workspace)
                 for name, rows in ROWS.items()
             ]
-            if mark is not None and _alone(catalogue, site):
+            if mark is not None:
                 clear_dirty(catalogue, site, day, mark)
         except (StorageError, LakeError, CatalogueError, OSError) as error:
             done.problems.append(f"{day} is not in the lake as it is now: {error}")
@@ -152,16 +174,12 @@ def _publish(
     return done
 
 
-def _published(lake: Root, site: str) -> set[date]:
+def _published(lake: Root, site: str | None = None) -> set[tuple[str, date]]:
+    """The site-days that the lake has, of one site or of all."""
     from noojee_ingest.lake.publish import days_there  # noqa: PLC0415  pyarrow is slow to import
     from noojee_ingest.lake.schema import TABLES  # noqa: PLC0415
 
-    return {day for table in TABLES.values() for _, _, day in days_there(lake, table, site)}
-
-
-def _alone(catalogue: Catalogue, site: str) -> bool:
-    """Whether the only run of the site that is under way is ours."""
-    return len([run for run in living_runs(catalogue) if run["site"] == site]) <= 1
+    return {(slug, day) for table in TABLES.values() for _, slug, day in days_there(lake, table, site)}
 
 
 def _count(done: Publication, files: list[DayFile]) -> None:

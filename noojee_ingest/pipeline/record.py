@@ -22,7 +22,6 @@ def record(work: Work, events: Sequence[Event]) -> None:
     if not events:
         return
     began = time.monotonic()
-    work.store.evidence.sync()
     work.store.archive.sync()
     for segment in segments(work.site, events, work.clock()):
         open_segment(work.catalogue, segment.key)

@@ -90,7 +90,7 @@ def _compare(work: Work, day: date, done: Recovery) -> list[Event]:
     for key in sorted(named.keys() - there):
         if (key, FindingKind.GONE_OBJECT) not in noted:
             done.gone += 1
-            detail = f"the journal names it for leg {named[key]}, the store has it no more"
+            detail = f"the journal names it for leg {named[key]}, the store shows it no more"
             events.append(_note(work, day, key, FindingKind.GONE_OBJECT, detail))
     for (key, kind), event_ids in sorted(noted.items()):
         over = key in there if kind is FindingKind.GONE_OBJECT else key not in unnamed or key in _adopted(events)

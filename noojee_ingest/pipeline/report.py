@@ -13,6 +13,7 @@ from noojee_ingest.pipeline.completeness import Line
 from noojee_ingest.pipeline.discover import Discovery, unlisted_hours
 from noojee_ingest.pipeline.publish import Publication
 from noojee_ingest.pipeline.recover import Recovery
+from noojee_ingest.pipeline.run import not_done
 from noojee_ingest.pipeline.work import Work
 
 
@@ -192,7 +193,12 @@ class NightReport:
             130: "interrupted",
         }[self.exit_code]
         said = f"{word}: {archived} of {expected} legs archived"
-        return f"{said}; {self.unfinished}" if self.unfinished else said
+        return f"{said}; {self.undone}" if self.undone else said
+
+    @property
+    def undone(self) -> str:
+        """What the deadline left, and questions that were not answered."""
+        return "; ".join(told for told in (self.unfinished, not_done(self.problems)) if told)
 
 
 def rows(day: DayReport) -> list[dict[str, object]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
@@ -24,10 +24,19 @@ class Report(Protocol):
     @property
     def summary(self) -> str: ...
 
+    @property
+    def undone(self) -> str:
+        """What it should have done and did not, in words."""
+
 
 R = TypeVar("R", bound=Report)
 
 LONGEST_SUMMARY = 500  # characters of an error
+
+
+def not_done(problems: Sequence[str]) -> str:
+    """Problems in one line: how many, and the first."""
+    return f"{len(problems)} not done, first: {problems[0]}"[:LONGEST_SUMMARY] if problems else ""
 
 
 def noted(work: Work, flow: str, run: Callable[[], R]) -> R:
@@ -36,12 +45,16 @@ def noted(work: Work, flow: str, run: Callable[[], R]) -> R:
     try:
         report = run()
     except BaseException as error:
-        said = f"{type(error).__name__}: {error}"[:LONGEST_SUMMARY]
+        code, said = 1, f"{type(error).__name__}: {error}"[:LONGEST_SUMMARY]
+        if isinstance(error, KeyboardInterrupt):
+            code, said = 130, "interrupted at once, by a second Ctrl-C"
         with suppress(CatalogueError):  # it may be what ended the run
-            end_run(work.catalogue, run_id, ended=work.clock(), exit_code=1, summary=said)
+            end_run(work.catalogue, run_id, ended=work.clock(), exit_code=code, summary=said)
         raise
     code = report.exit_code
     if report.interrupted and isinstance(work.stop, Stop):
         code = work.stop.exit_code or code
-    end_run(work.catalogue, run_id, ended=work.clock(), exit_code=code, summary=report.summary)
+    undone = report.undone[:LONGEST_SUMMARY]
+    end_run(work.catalogue, run_id, ended=work.clock(), exit_code=code, summary=report.summary, undone=undone)
+    work.tally.report = report
     return report

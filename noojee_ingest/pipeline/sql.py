@@ -5,7 +5,7 @@ from __future__ import annotations
 from noojee_ingest.lake.files import LakeFiles, folder_files, s3_files
 from noojee_ingest.lake.sql import Answer, query
 from noojee_ingest.pipeline.errors import NoSuchSite
-from noojee_ingest.pipeline.places import open_store
+from noojee_ingest.pipeline.places import open_root
 from noojee_ingest.settings import Settings
 from noojee_ingest.settings_store import FolderStore
 from noojee_ingest.storage.root import RootName
@@ -26,7 +26,7 @@ def sql(settings: Settings, statement: str, *, site: str | None = None) -> Answe
 
 def open_lake(settings: Settings) -> LakeFiles:
     """The lake's files, for reading. Raises StorageError."""
-    root = open_store(settings, to_write=False).lake
+    root = open_root(settings, RootName.LAKE)
     if isinstance(settings.store, FolderStore):
         return folder_files(root, settings.store.path / RootName.LAKE)
     return s3_files(root, settings.store.options(connections=settings.archive.workers))

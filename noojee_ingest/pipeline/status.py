@@ -11,12 +11,19 @@ from noojee_ingest.catalogue.runs import is_alive, last_runs, latest_run
 from noojee_ingest.model import State, site_day
 from noojee_ingest.pipeline.completeness import Line
 from noojee_ingest.pipeline.deadline import deadline_of
-from noojee_ingest.pipeline.night import NIGHTLY
+from noojee_ingest.pipeline.night import NIGHTLY, first_night
+from noojee_ingest.pipeline.poll import POLL
 from noojee_ingest.pipeline.work import of_site, present
 from noojee_ingest.settings import Settings
 
 CAME_TO_ITS_END = (0, 3, 4)
 """Exit codes of a night that did all that it could."""
+
+NO_NIGHT = "no night has run yet"
+RUNNING, WELL = "is running", "ended with exit code 0"
+
+MOST_FAILED_POLLS = 3
+"""So many in a row: what the call record lists hold only for a while is being lost."""
 
 
 @dataclass(frozen=True)
@@ -49,61 +56,98 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class SiteStatus:
-    """``alarm`` says in a sentence that nights did not run, or did not come to their end; else it is empty."""
+    """``alarm`` says that nights or polls did not run, did not come to their end, or left something; else it is empty.
+
+    ``older_gaps`` and ``older_gone`` are those of the days before the ones shown, from the sums: not unlisted hours.
+    """
 
     site: str
     zone: str
     alarm: str
     days: list[DayStatus]
     runs: list[RunStatus]
+    older_gaps: int = 0
+    older_gone: int = 0
 
     @property
     def exit_code(self) -> int:
-        """4 when an object is gone, 3 when a night is wanting or any of the days shown has gaps: a green day never
-        hides a red one."""
-        if any(day.gone for day in self.days):
+        """4 when an object is gone, 3 when there is an alarm or any day has gaps: a green day never hides a red one."""
+        if self.older_gone or any(day.gone for day in self.days):
             return 4
-        return 3 if self.alarm or any(day.gaps for day in self.days) else 0
+        return 3 if self.alarm or self.older_gaps or any(day.gaps for day in self.days) else 0
 
 
 def status(catalogue: Catalogue, settings: Settings, slug: str, *, days: int = 30) -> SiteStatus:
     """Each of the latest ``days`` days up to yesterday and what is known of later ones, and the latest runs.
 
-    Days are counted from the first that a nightly listed, without leaving any out: a night that did not run shows. A
-    night has until its deadline, where one is set, and else no time at all. Raises NoSuchSite.
+    Days are counted from that of the first night, without leaving any out: a night that did not run shows. Of earlier
+    ones those are shown that somebody asked for by name. A night has until its deadline, where one is set, and else as
+    long as it is under way. Raises NoSuchSite.
     """
     site = of_site(settings, slug)
     now = present(site)
     today = site_day(now, site.zone)
     runs = [_run(catalogue, row) for row in last_runs(catalogue, slug)]
-    first = queries.first_day_known(catalogue, slug)
-    if site.by_hour:
-        first = queries.first_hour_listed(catalogue, slug, NIGHTLY) or first
+    begin = first_night(catalogue, slug, site.zone)
+    latest = latest_run(catalogue, slug, NIGHTLY)
     deadline = settings.nightly.deadline
-    is_over = deadline is None or now >= deadline_of(today, deadline, site.zone)
+    if deadline is not None:
+        is_over = now >= deadline_of(today, deadline, site.zone)
+    else:
+        is_over = not (latest and site_day(latest["began"], site.zone) == today and _fate(catalogue, latest) == RUNNING)
     last_due = today - timedelta(days=1 if is_over else 2)
-    alarm = _alarm(catalogue, settings, slug, last_due)
-    if first is None:
-        return SiteStatus(slug, site.zone.key, alarm, [], runs)
-    first = max(first, today - timedelta(days=days))
-    sums = {row["day"]: row for row in queries.day_sums_since(catalogue, slug, first)}
-    listed = queries.hours_listed(catalogue, slug, first, today)
-    gone = queries.gone_objects(catalogue, slug, first)
-    ended = {first + timedelta(days=number) for number in range((today - first).days)}
-    shown = [
+    sums = {row["day"]: row for row in queries.day_sums(catalogue, slug)}
+    if begin is None or not site.by_hour:
+        begin = min((day for day in (begin, *sums) if day is not None), default=today)
+    since = today - timedelta(days=days)
+    listed = queries.hours_listed(catalogue, slug, since, today)
+    gone = queries.gone_objects(catalogue, slug, [day for day, row in sums.items() if row["findings"]])
+    wanted = {since + timedelta(days=number) for number in range(days)}
+    told = [
         _day(
             day,
             sums.get(day, {}),
-            unlisted=24 - listed.get(day, 0) if site.by_hour and day in ended and day <= last_due else None,
+            unlisted=24 - listed.get(day, 0)
+            if site.by_hour and since <= day <= last_due and (day >= begin or day in listed)
+            else None,
             gone=gone.get(day, 0),
         )
-        for day in sorted(ended | sums.keys())
+        for day in sorted(wanted | sums.keys())
+        if day >= begin or day in listed or _has_legs(sums.get(day, {}))
     ]
-    return SiteStatus(slug, site.zone.key, alarm, shown, runs)
+    older = [day for day in told if day.day < since]
+    return SiteStatus(
+        site=slug,
+        zone=site.zone.key,
+        alarm=_alarm(catalogue, settings, slug, last_due),
+        days=[day for day in told if day.day >= since],
+        runs=runs,
+        older_gaps=sum(day.gaps for day in older),
+        older_gone=sum(day.gone for day in older),
+    )
+
+
+def _has_legs(row: queries.Row) -> bool:
+    return any(row.get(state.value) for state in State)
 
 
 def _alarm(catalogue: Catalogue, settings: Settings, slug: str, last_due: date) -> str:
-    """What is wrong with the nights up to that of the day ``last_due``, site time.
+    """What is wrong with the nights up to that of the day ``last_due``, site time, and with the polls."""
+    told = [_wanting(catalogue, settings, slug, last_due)]
+    latest = latest_run(catalogue, slug, NIGHTLY, ended_with=CAME_TO_ITS_END)
+    if latest and latest["undone"] and not told[0]:
+        told.append(f"the latest night, of {_when(latest, settings, slug)}, left something: {latest['undone']}")
+    polls = last_runs(catalogue, slug, MOST_FAILED_POLLS, flow=POLL)
+    if len(polls) == MOST_FAILED_POLLS and all(_fate(catalogue, row) not in (RUNNING, WELL) for row in polls):
+        told.append(
+            f"the latest {len(polls)} polls of the call record lists did not end well: the last one, of "
+            f"{_when(polls[0], settings, slug)}, {_fate(catalogue, polls[0])}"
+        )
+    return "; ".join(one for one in told if one)
+
+
+def _wanting(catalogue: Catalogue, settings: Settings, slug: str, last_due: date) -> str:
+    """Whether nights are wanting.
 
     The night of a day is any that began after it and came to its end, for it does what earlier ones left. A catalogue
     that was rebuilt knows of no runs: then the hours that were listed speak for themselves, where there are hours.
@@ -111,13 +155,14 @@ def _alarm(catalogue: Catalogue, settings: Settings, slug: str, last_due: date) 
     zone = settings.sites[slug].zone
     latest = latest_run(catalogue, slug, NIGHTLY)
     if latest is None:
-        by_hour = settings.sites[slug].by_hour
-        known = by_hour and queries.first_hour_listed(catalogue, slug, NIGHTLY) is not None
-        return "" if known else "no night has run yet"
+        return "" if settings.sites[slug].by_hour and queries.first_asked(catalogue, slug, NIGHTLY) else NO_NIGHT
     fate = f"the latest, of {_when(latest, settings, slug)}, {_fate(catalogue, latest)}"
     good = latest_run(catalogue, slug, NIGHTLY, ended_with=CAME_TO_ITS_END)
     if good is None:
-        return f"no night has come to its end yet: {fate}"
+        under_way = _fate(catalogue, latest) == RUNNING and last_due < site_day(latest["began"], zone) - timedelta(
+            days=1
+        )
+        return "" if under_way else f"no night has come to its end yet: {fate}"
     missed = (last_due - site_day(good["began"], zone)).days + 1
     if missed <= 0:
         return ""
@@ -132,7 +177,7 @@ def _when(row: queries.Row, settings: Settings, slug: str) -> str:
 
 def _fate(catalogue: Catalogue, row: queries.Row) -> str:
     condition = _run(catalogue, row).condition
-    return {"running": "is running", "died": "died"}.get(condition, f"ended with exit code {row['exit_code']}")
+    return {"running": RUNNING, "died": "died"}.get(condition, f"ended with exit code {row['exit_code']}")
 
 
 def _day(day: date, row: queries.Row, *, unlisted: int | None, gone: int) -> DayStatus:

@@ -104,7 +104,10 @@ def _audio_findings(work: Work, leg: Leg, audio: Audio, repeated: bool) -> list[
 
 
 def keep_evidence(work: Work, leg: Leg, spooled: Spooled) -> str:
-    """Keep the beginning of bytes that are not audio (``archive.evidence_bytes``); the key, ``""`` for no bytes."""
+    """Keep the beginning of bytes that are not audio (``archive.evidence_bytes``); the key, ``""`` for no bytes.
+
+    It would survive a power cut when this returns. Raises StorageError.
+    """
     spooled.file.seek(0)
     head = spooled.file.read(work.settings.archive.evidence_bytes)
     if not head:
@@ -114,4 +117,5 @@ def keep_evidence(work: Work, leg: Leg, spooled: Spooled) -> str:
     sha256 = hashlib.sha256(head).hexdigest()
     with suppress(AlreadyExists):  # the same answer, kept by an earlier run, perhaps more or less of it
         _created(work.store.evidence, key, io.BytesIO(head), sha256=sha256, metadata=metadata)
+    work.store.evidence.sync()
     return key

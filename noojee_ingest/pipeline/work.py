@@ -23,6 +23,7 @@ from noojee_ingest.pipeline.places import open_store
 from noojee_ingest.pipeline.progress import WATCHED, Tally
 from noojee_ingest.pipeline.spool import Spool
 from noojee_ingest.settings import Settings, Site
+from noojee_ingest.storage.errors import StoreFailure
 from noojee_ingest.storage.root import Store
 
 Clock = Callable[[], datetime]
@@ -58,7 +59,10 @@ class Streak:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Everything a stage may need. ``clock`` gives the present instant, aware, in UTC."""
+    """Everything a stage may need. ``clock`` gives the present instant, aware, in UTC.
+
+    ``evidence_failures``: why bytes that are not audio could not be kept, one for each leg that met it.
+    """
 
     site: str
     zone: ZoneInfo
@@ -76,6 +80,7 @@ class Work:
     outage: Streak
     denials: Streak
     actor: str
+    evidence_failures: list[StoreFailure] = field(default_factory=list)
 
     @property
     def of_site(self) -> Site:
@@ -114,15 +119,16 @@ def open_work(
 
     A simulated site's phone system is started, and its clock is the run's. ``small``: for flows that ask little; they
     take one of the concurrent requests, so that a nightly run beside them keeps the rest.
-    Raises NoSuchSite, StorageError, CatalogueError, NoojeeError.
+    Raises NoSuchSite, SettingsError (no API key), StorageError, CatalogueError, NoojeeError.
     """
     site = of_site(settings, slug)
+    key = SIMULATED_KEY if site.simulator is not None else settings.key_of(slug)
     with ExitStack() as stack:
         catalogue = open_catalogue(settings)
         stack.callback(catalogue.close)
         refuse_other_store(catalogue, settings)
         store = open_store(settings)
-        url, key, clock = site.url, site.api_key.get_secret_value() if site.api_key else "", model.now_utc
+        url, clock = site.url, model.now_utc
         if site.simulator is not None:
             scenario = simulator.Scenario(
                 seed=site.simulator.seed,
@@ -132,13 +138,13 @@ def open_work(
                 calls_a_day=site.simulator.calls_a_day,
                 by_hour_interval=site.by_hour_interval_seconds,
             )
-            running = stack.enter_context(simulator.start(scenario, SIMULATED_KEY))
-            url, key, clock = running.url, SIMULATED_KEY, clock_from(site.simulator.now)
+            running = stack.enter_context(simulator.start(scenario, key))
+            url, clock = running.url, clock_from(site.simulator.now)
         allowed = site.concurrent_requests
         budget = SiteBudget(
             stack.enter_context(closing(open_budget(settings.catalogue.url))),
             slug,
-            allowed=allowed,
+            allowed=allowed if small else max(1, allowed - 1),  # two large runs leave one to a small one, too
             wanted=1 if small else max(1, allowed - 1),
             lease_seconds=2 * site.read_timeout_seconds + 10,
             intervals={TurnKind.BY_HOUR: site.by_hour_interval_seconds, TurnKind.LEAD: 0.1},
@@ -146,6 +152,7 @@ def open_work(
         )
         stack.enter_context(budget)
         deadline = UntilDeadline(budget, clock)
+        budget.while_waiting = deadline.refuse_if_late
         client = Noojee(
             url,
             key,

@@ -14,11 +14,11 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from noojee_ingest.storage import keys, policy, sidecar
 from noojee_ingest.storage.errors import (
@@ -151,18 +151,20 @@ class FolderRoot:
                 beside.path.replace(self._sidecar(key))
         return self._stored(key, facts)
 
-    def open(self, key: str, offset: int = 0, length: int | None = None) -> BinaryIO:
-        """As ``Root.open``; the bytes are read as they are asked for."""
+    def open(self, key: str, offset: int = 0, length: int | None = None, *, version_id: str = "") -> BinaryIO:
+        """As ``Root.open``; the bytes are read as they are asked for. A folder store has no versions to name."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError(f"offset and length are not negative: {offset}, {length}")
         keys.check_key(_READING, self.name, key)
+        if version_id:
+            raise self._no_version(_READING, key, version_id)
         with self._telling(_READING, key, writing=False):
             try:
-                file = self._object(key).open("rb")
+                file = self._object(key).open("rb", buffering=0)
             except _NO_OBJECT:
                 raise self._not_found(_READING, key) from None
             file.seek(offset)
-        return file if length is None else cast(BinaryIO, io.BufferedReader(_Slice(file, length)))
+        return io.BufferedReader(_Reading(file, length, lambda: self._telling(_READING, key, writing=False)))
 
     def head(self, key: str) -> Stored:
         """As ``Root.head``. Raises Damaged when the sidecar is missing, unreadable, or of another size."""
@@ -192,7 +194,7 @@ class FolderRoot:
         if not decision:
             raise ForbiddenByPolicy(Act.WITHDRAW, self._told(key), "journal the decision first and name its event id")
         if version_id:
-            raise NotFound(Act.WITHDRAW, self._told(key), f"a folder store has no version {version_id!a}")
+            raise self._no_version(Act.WITHDRAW, key, version_id)
         self._remove(Act.WITHDRAW, key, missing_ok=False)
 
     def sync(self) -> None:
@@ -232,6 +234,9 @@ class FolderRoot:
 
     def _not_found(self, doing: str, key: str) -> NotFound:
         return NotFound(doing, self._told(key), "check the key, or list what is there")
+
+    def _no_version(self, doing: str, key: str, version_id: str) -> NotFound:
+        return NotFound(doing, self._told(key), f"a folder store has no version {version_id!a}")
 
     def _stage(self, doing: str, key: str) -> StagedFile:
         with self._telling(doing, key):
@@ -362,21 +367,26 @@ class FolderRoot:
                 yield Listed(str(folder / name), size)
 
 
-class _Slice(io.RawIOBase):
-    """At most ``length`` bytes of ``file`` from where it stands. Closes it."""
+class _Reading(io.RawIOBase):
+    """``file`` from where it stands, at most ``length`` bytes; ``telling`` says what an OSError means. Closes it."""
 
-    def __init__(self, file: BinaryIO, length: int) -> None:
+    def __init__(
+        self, file: io.FileIO, length: int | None, telling: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self._file = file
         self._left = length
+        self._telling = telling
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        data = self._file.read(min(len(view := memoryview(buffer)), self._left))
-        view[: len(data)] = data
-        self._left -= len(data)
-        return len(data)
+        view = memoryview(buffer)[: self._left]
+        with self._telling():
+            count = self._file.readinto(view)
+        if self._left is not None:
+            self._left -= count
+        return count
 
     def close(self) -> None:
         self._file.close()

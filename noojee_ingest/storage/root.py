@@ -89,8 +89,11 @@ class Root(Protocol):
         """
         ...
 
-    def open(self, key: str, offset: int = 0, length: int | None = None) -> BinaryIO:
-        """The object's bytes from ``offset``, at most ``length``; close it. Raises NotFound."""
+    def open(self, key: str, offset: int = 0, length: int | None = None, *, version_id: str = "") -> BinaryIO:
+        """The object's bytes from ``offset``, at most ``length``; close it. Raises NotFound.
+
+        ``version_id`` names one version, whatever hides it; ``""``: the one that is in sight. To read raises as well.
+        """
         ...
 
     def head(self, key: str) -> Stored:
@@ -123,7 +126,7 @@ class Root(Protocol):
     def sync(self) -> None:
         """Return when every object that this root created, found taken or read the head of would survive a power cut.
 
-        Called once a batch, before its segment.
+        Called before the segment that names them: for the archive once a batch.
         """
         ...
 

@@ -36,7 +36,7 @@ from noojee_ingest.storage.errors import (
 from noojee_ingest.storage.policy import Act
 from noojee_ingest.storage.root import Listed, Retention, RootName, Store, Stored
 from noojee_ingest.storage.s3_body import SMALL, Download, Upload, WrongSize, read_small
-from noojee_ingest.storage.s3_bucket import Bucket
+from noojee_ingest.storage.s3_bucket import NO_VERSION, Bucket
 from noojee_ingest.storage.s3_client import NoAnswer, Refusal, make_client
 from noojee_ingest.storage.s3_errors import explained
 from noojee_ingest.storage.s3_options import S3Options
@@ -53,27 +53,40 @@ _UNVERSIONED = "null"  # S3's name for the version of an object that was put wit
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def open_s3_store(options: S3Options, *, to_write: bool = True) -> Store:
-    """Open the store in the buckets of ``options``; it creates none.
+def open_s3_store(options: S3Options) -> Store:
+    """Open the store in the buckets of ``options``, to write; it creates none.
 
-    Asks each bucket for one line of a listing and, when ``to_write``, proves the store once in a process (``s3_proof``,
-    three requests to scratch). Raises StoreUnavailable (which says what is wrong) and StoreReadOnly.
+    Asks each bucket for one line of a listing and proves the store once in a process (``s3_proof``, three requests to
+    scratch). Raises StoreUnavailable (which says what is wrong) and StoreReadOnly.
     """
-    try:
-        client = make_client(options)
-    except NoAnswer as trouble:
-        raise explained(trouble, _OPENING, "the store", options.host) from None
+    client = _client(options)
     roots = {name: S3Root(name, client, options) for name in RootName}
     for root in {place.bucket: roots[name] for name, place in options.places.items()}.values():
         root.be_there()
-    if to_write:
-        prove(roots[RootName.SCRATCH], (options.endpoint, options.region, *options.places.values()))
+    prove(roots[RootName.SCRATCH], (options.endpoint, options.region, *options.places.values()))
     return Store(
         archive=roots[RootName.ARCHIVE],
         evidence=roots[RootName.EVIDENCE],
         lake=roots[RootName.LAKE],
         scratch=roots[RootName.SCRATCH],
     )
+
+
+def open_s3_root(options: S3Options, name: RootName) -> S3Root:
+    """Open one root to read. Its bucket alone is asked, for a reader may have no right to the others.
+
+    Raises StoreUnavailable, which says what is wrong.
+    """
+    root = S3Root(name, _client(options), options)
+    root.be_there()
+    return root
+
+
+def _client(options: S3Options) -> S3Client:
+    try:
+        return make_client(options)
+    except NoAnswer as trouble:
+        raise explained(trouble, _OPENING, "the store", options.host) from None
 
 
 class S3Root:
@@ -133,21 +146,23 @@ class S3Root:
         except (Refusal, NoAnswer) as trouble:
             raise self._bucket.explained(trouble, Act.REPLACE, key) from None
 
-    def open(self, key: str, offset: int = 0, length: int | None = None) -> BinaryIO:
+    def open(self, key: str, offset: int = 0, length: int | None = None, *, version_id: str = "") -> BinaryIO:
         """As ``Root.open``; the bytes come as they are read, and StoreUnavailable when they stop coming."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError(f"offset and length are not negative: {offset}, {length}")
         keys.check_key(_READING, self.name, key)
         if length == 0:  # no range says so
-            self._bucket.look(_READING, key)
+            self._bucket.look(_READING, key, version_id)
             return io.BytesIO()
         last = "" if length is None else offset + length - 1
         whole = offset == 0 and length is None
         try:
-            stream = self._bucket.get(key, {} if whole else {"Range": f"bytes={offset}-{last}"})
+            stream = self._bucket.get(key, {} if whole else {"Range": f"bytes={offset}-{last}"}, version_id)
         except (Refusal, NoAnswer) as trouble:
             if isinstance(trouble, Refusal) and trouble.status == 416:  # the object ends before that range
                 return io.BytesIO()
+            if version_id and isinstance(trouble, Refusal) and trouble.status in NO_VERSION:
+                raise NotFound(_READING, self._told(key), f"there is no version {version_id!a}") from None
             raise self._bucket.explained(trouble, _READING, key) from None
         return io.BufferedReader(Download(stream, lambda trouble: self._bucket.explained(trouble, _READING, key)))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LISTING = "listing"
 _NO_OBJECT = {404, 405}  # 405: that version is a delete marker
+NO_VERSION = {400, *_NO_OBJECT}  # 400: no version is called like that
 _NEXT = {
     "ContinuationToken": "NextContinuationToken",
     "KeyMarker": "NextKeyMarker",
@@ -70,9 +71,10 @@ class Bucket:
         )
         return str(answer.get("VersionId", ""))
 
-    def get(self, key: str, part: Mapping[str, str]) -> Any:
+    def get(self, key: str, part: Mapping[str, str], version_id: str) -> Any:
         """The object's bytes as a stream, or of the ``Range`` in ``part``. Raises Refusal, NoAnswer."""
-        return asked(self._client.get_object, Bucket=self.place.bucket, Key=self.full(key), **part)["Body"]
+        wanted = {**part, **_version(version_id)}
+        return asked(self._client.get_object, Bucket=self.place.bucket, Key=self.full(key), **wanted)["Body"]
 
     def look(self, doing: str, key: str, version_id: str = "") -> dict[str, Any]:
         """What HEAD tells. Raises NotFound and, since a HEAD cannot say so itself, what is wrong with the bucket."""
@@ -91,7 +93,7 @@ class Bucket:
         else:
             return answer
         self.be_there(doing, key)
-        if refusal.status in _NO_OBJECT or (version_id and refusal.status == 400):
+        if refusal.status in (NO_VERSION if version_id else _NO_OBJECT):
             raise NotFound(doing, told(self._root, key), "check the key and version, or list what is there")
         raise self.explained(refusal, doing, key)
 

@@ -18,6 +18,41 @@ _NOT_READABLE_AT_ONCE = {"GLACIER", "DEEP_ARCHIVE"}
 Encryption = Literal["", "AES256", "aws:kms"]
 
 
+def checked_bucket(name: str) -> str:
+    """Raises ValueError."""
+    if _BUCKET.fullmatch(name) is None:
+        raise ValueError("is no bucket's name: 3 to 63 of a-z, 0-9, '.' and '-'")
+    return name
+
+
+def checked_prefix(prefix: str) -> str:
+    """Raises ValueError."""
+    if prefix and not all(is_part(part) for part in prefix.split("/")):
+        raise ValueError("is no prefix: parts of A-Z a-z 0-9 = . _ - joined by '/'")
+    return prefix
+
+
+def checked_storage_class(name: str) -> str:
+    """Raises ValueError."""
+    if name in _NOT_READABLE_AT_ONCE:
+        raise ValueError("cannot be read at once: use a lifecycle rule on audio/ instead")
+    return name
+
+
+def checked_endpoint(address: str) -> str:
+    """Raises ValueError, which repeats nothing of the address: it may hold what belongs nowhere."""
+    if "@" in address or "?" in address or "#" in address:
+        raise ValueError("is to be an address only: credentials come from boto3's own chain")
+    try:
+        told = urlsplit(address)
+        wrong = told.port == 0
+    except ValueError:
+        wrong = True
+    if wrong or told.scheme not in {"http", "https"} or not told.hostname or told.path.strip("/"):
+        raise ValueError("should look like https://s3.example.com or http://127.0.0.1:8333")
+    return address
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where one root is: a bucket, or the part of one below ``prefix`` (parts joined by ``/``, ``""`` for all of it).
@@ -31,12 +66,9 @@ class Place:
     storage_class: str = ""
 
     def __post_init__(self) -> None:
-        if _BUCKET.fullmatch(self.bucket) is None:
-            raise ValueError(f"{self.bucket!a} is no bucket's name: 3 to 63 of a-z, 0-9, '.' and '-'")
-        if self.prefix and not all(is_part(part) for part in self.prefix.split("/")):
-            raise ValueError(f"{self.prefix!a} is no prefix: parts of A-Z a-z 0-9 = . _ - joined by '/'")
-        if self.storage_class in _NOT_READABLE_AT_ONCE:
-            raise ValueError(f"{self.storage_class} cannot be read at once: use a lifecycle rule on audio/ instead")
+        checked_bucket(self.bucket)
+        checked_prefix(self.prefix)
+        checked_storage_class(self.storage_class)
 
     @property
     def beginning(self) -> str:
@@ -74,11 +106,7 @@ class S3Options:
         if self.kms_key and self.encryption != "aws:kms":
             raise ValueError("kms_key is for the encryption aws:kms only")
         if self.endpoint:
-            told = urlsplit(self.endpoint)
-            if told.scheme not in {"http", "https"} or not told.hostname or told.path.strip("/"):
-                raise ValueError("the endpoint should look like https://s3.example.com or http://127.0.0.1:8333")
-            if "@" in told.netloc or told.query or told.fragment:
-                raise ValueError("the endpoint is an address only: credentials come from boto3's own chain")
+            checked_endpoint(self.endpoint)
 
     @property
     def host(self) -> str:

@@ -31,7 +31,7 @@ from noojee_ingest.settings_store import S3Store
 from noojee_ingest.storage.root import RootName
 from tests.integration import postgres_server, s3_server
 from tests.integration.postgres_server import BINARIES, PostgresServer
-from tests.integration.s3_server import OWNER, S3Server
+from tests.integration.s3_server import ANALYST, OWNER, S3Server
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "production.example.toml"
 SCRIPTS = Path(sys.executable).parent
@@ -46,7 +46,10 @@ class NotSo(Exception):
 
 @dataclass
 class Demo:
-    """All is running. ``environment`` is that of the commands, ``database`` the catalogue as a reader sees it."""
+    """All is running. ``environment`` is that of the commands, ``database`` the catalogue as a reader sees it.
+
+    Analysts have rights on the lake's bucket alone, and no API key.
+    """
 
     folder: Path
     settings: Settings
@@ -66,12 +69,24 @@ class Demo:
     def bucket(self, root: RootName) -> str:
         return self.store.roots[root].bucket
 
-    def run(self, *command: str, codes: tuple[int, ...] = (0,), show: bool = True) -> str:
+    def run(
+        self,
+        *command: str,
+        codes: tuple[int, ...] = (0,),
+        show: bool = True,
+        environment: dict[str, str] | None = None,
+    ) -> str:
         """A command's output, printed below the command. Raises NotSo when it ends with another code."""
         if show:
             print(f"\n$ {told(command)}", flush=True)
         done = subprocess.run(
-            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=AT_MOST, check=False
+            command,
+            env=environment or self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=AT_MOST,
+            check=False,
         )
         if done.returncode not in codes:
             raise NotSo(f"{told(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -86,7 +101,10 @@ class Demo:
         return self.run(str(BINARIES / "psql"), self.database, "-X", *options, "-c", statement, **how)
 
     def sql(self, statement: str, *options: str, **how: Any) -> str:
-        return self.run(str(SCRIPTS / "noojee-ingest"), "sql", statement, *options, **how)
+        analysts = {name: text for name, text in self.environment.items() if not name.endswith("__API_KEY")}
+        analysts |= {"AWS_ACCESS_KEY_ID": ANALYST.access, "AWS_SECRET_ACCESS_KEY": ANALYST.secret}
+        program = str(SCRIPTS / "noojee-ingest")
+        return self.run(program, "sql", statement, *options, environment=analysts, **how)
 
 
 def say(text: str) -> None:
@@ -158,6 +176,8 @@ def environment(
     print("config/production.example.toml is used as it is; these variables point it at this machine:")
     for name, value in here.items():
         print(f"  NOOJEE_INGEST_{name}={value}")
+    print("The commands also get made-up API keys (NOOJEE_INGEST_SITES__…__API_KEY), the S3 server's AWS_ACCESS_KEY_ID")
+    print("and AWS_SECRET_ACCESS_KEY, AWS_ and PG variables that keep out what is here, and NOOJEE_INGEST_CONFIG.")
     keys = {f"SITES__{slug.upper()}__API_KEY": KEY for slug in systems}
     return {
         **{name: text for name, text in os.environ.items() if not name.startswith(away)},
@@ -198,8 +218,19 @@ def archive_both(demo: Demo) -> None:
                 raise NotSo(f"the night of {slug} ended with {night.returncode}:\n{out}{err}")
             hours = re.compile(r"^ +\d\d  ")
             lines = [line for line in out.partition("\nTry next")[0].splitlines() if not hours.match(line)]
+            lines = [
+                line for above, line in zip(["", *lines], lines, strict=False) if line.strip() or "──" not in above
+            ]
             print(f"\n$ noojee-ingest nightly --site {slug}    (exit code {night.returncode}; its hours are left out)")
             say("\n".join(lines))
+            if night.returncode:
+                print(
+                    f"3 is right: its phone system is made to have {told_troubles(slug)}, and status will say so, too."
+                )
+
+
+def told_troubles(slug: str) -> str:
+    return ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in TROUBLES[slug].items())
 
 
 def end(process: subprocess.Popen[str]) -> None:
@@ -223,7 +254,7 @@ CALLS = "SELECT site, count(*) AS calls FROM call_records GROUP BY site ORDER BY
 
 def read_by_others(demo: Demo) -> None:
     """DuckDB over the Parquet in the bucket, psql on the views, and the AWS command line on the objects."""
-    print("\nAnalysts ask the lake, in SQL over the Parquet in its bucket:")
+    print("\nAnalysts ask the lake, in SQL over the Parquet in its bucket, the only one that they may read:")
     demo.sql(COUNTED)
     print("\nThe catalogue's owner lets a reader see its two views; who has psql then asks in the same words:")
     demo.run(str(BINARIES / "psql"), demo.environment["NOOJEE_INGEST_CATALOGUE__URL"], "-X", "-q", "-c", ALLOWED)
@@ -291,7 +322,7 @@ def main() -> int:
                 demo.run(str(SCRIPTS / "noojee-ingest"), "status", codes=(0, 3))
                 read_by_others(demo)
                 verify_one(demo)
-    except NotSo as problem:
+    except (NotSo, subprocess.TimeoutExpired) as problem:
         print(f"\nThe demo failed: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

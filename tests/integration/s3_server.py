@@ -32,7 +32,18 @@ class Keys:
 OWNER = Keys("AKIDOWNER", "owner-secret-of-the-tests-0123456789")
 READER = Keys("AKIDREADER", "reader-secret-of-the-tests-0123456789")
 STRANGER = Keys("AKIDSTRANGER", "stranger-secret-of-the-tests-0123456789")
-_ACTIONS = {OWNER: ["Admin", "Read", "Write", "List", "Tagging"], READER: ["Read", "List"], STRANGER: ["Read:nothing"]}
+ANALYST = Keys("AKIDANALYST", "analyst-secret-of-the-tests-0123456789")  # of these lakes, and nothing else
+ANALYSTS_BUCKET = "of-analysts"
+PRODUCTION_LAKE = "acme-calls-lake"  # in config/production.example.toml
+ARCHIVIST = Keys("AKIDARCHIVIST", "archivist-secret-of-the-tests-0123456789")  # who may read all, and write to some
+WRITTEN_BY_ARCHIVIST = "night-"  # so the names begin
+_ACTIONS = {
+    OWNER: ["Admin", "Read", "Write", "List", "Tagging"],
+    READER: ["Read", "List"],
+    STRANGER: ["Read:nothing"],
+    ANALYST: [f"{act}:{bucket}" for act in ("Read", "List") for bucket in (ANALYSTS_BUCKET, PRODUCTION_LAKE)],
+    ARCHIVIST: ["Read", "List", f"Write:{WRITTEN_BY_ARCHIVIST}*"],
+}
 
 
 @dataclass(frozen=True)

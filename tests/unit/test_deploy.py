@@ -164,8 +164,48 @@ RUNS = ("noojee-ingest-nightly@.service", "noojee-ingest-poll@.service")
 SERVICES = (*RUNS, "noojee-ingest-status.service")
 
 
-def codes(told: list[str]) -> set[int]:
-    return {int(code) for line in told for code in line.split()}
+WORKER = "noojee-ingest-worker.service"
+
+
+def codes(told: list[str]) -> set[int | str]:
+    return {int(code) if code.isdigit() else code for line in told for code in line.split()}
+
+
+KNOWN = {
+    "Unit": "After Description OnFailure StartLimitBurst StartLimitIntervalSec Wants",
+    "Install": "WantedBy",
+    "Timer": "AccuracySec OnCalendar Persistent",
+    "Service": (
+        "CapabilityBoundingSet Environment EnvironmentFile ExecStart Group KillMode LockPersonality NoNewPrivileges "
+        "PrivateDevices PrivateTmp ProtectClock ProtectControlGroups ProtectHome ProtectHostname ProtectKernelLogs "
+        "ProtectKernelModules ProtectKernelTunables ProtectSystem Restart RestartPreventExitStatus RestartSec "
+        "RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictSUIDSGID StateDirectory "
+        "StateDirectoryMode SuccessExitStatus SystemCallArchitectures SystemCallFilter TimeoutStartSec TimeoutStopSec "
+        "Type UMask User WorkingDirectory"
+    ),
+}
+"""What systemd.unit(5), .timer(5), .service(5), .exec(5) and .kill(5) know, as far as it is used: it only warns of the
+rest and goes on without."""
+
+
+@pytest.mark.parametrize(
+    "name", [str(path.relative_to(SYSTEMD)) for path in sorted(SYSTEMD.rglob("*.*")) if path.is_file()]
+)
+def test_systemd_knows_every_directive(name: str) -> None:
+    known = {f"{section}.{one}" for section, all_of in KNOWN.items() for one in all_of.split()}
+    assert unit(name).keys() <= known
+    assert unit(name)
+
+
+def test_the_worker_has_the_programs_python_first_and_the_server_and_settings_named() -> None:
+    told = unit(WORKER)
+    environment = dict(one.split("=", 1) for one in told["Service.Environment"])
+    assert told["Service.ExecStart"] == ["/opt/noojee-ingest/bin/prefect worker start --pool archive"]
+    assert environment["PATH"].startswith("/opt/noojee-ingest/bin:")
+    assert environment["NOOJEE_INGEST_CONFIG"] == "/etc/noojee-ingest.toml"
+    assert Path(environment["PREFECT_HOME"]).is_relative_to(SETTINGS.data)
+    assert told["Service.EnvironmentFile"] == ["/etc/noojee-ingest/environment"]  # PREFECT_API_URL is in it
+    assert told["Service.Restart"] == ["always"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -181,15 +221,21 @@ def test_a_service_calls_a_verb_with_options_that_it_has(name: str) -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_gaps_are_no_failure_and_what_may_pass_is_tried_again(name: str) -> None:
     told = unit(name)
-    assert codes(told["Service.SuccessExitStatus"]) == {Exit.GAPS, Exit.TERMINATED}
+    assert codes(told["Service.SuccessExitStatus"]) == {Exit.GAPS, Exit.TERMINATED, "SIGTERM"}
     assert told["Service.Restart"] == ["on-failure"]
     for_good = codes(told["Service.RestartPreventExitStatus"])
-    assert for_good == {Exit.USAGE, Exit.DAMAGE, Exit.TERMINATED}
+    assert for_good == {Exit.USAGE, Exit.DAMAGE, Exit.TERMINATED, "SIGTERM"}
     assert Exit.FAILED not in for_good | codes(told["Service.SuccessExitStatus"])
     assert told["Service.Type"] == ["oneshot"]
     assert {"Service.RestartSec", "Unit.StartLimitIntervalSec", "Unit.StartLimitBurst"} <= told.keys()
     assert "Service.RuntimeMaxSec" not in told  # it does nothing for a oneshot service; TimeoutStartSec does
     assert "Service.TimeoutStartSec" in told
+
+
+def test_a_person_may_start_a_night_again_and_so_may_the_next_timer() -> None:
+    told = unit(RUNS[0])
+    assert told["Unit.StartLimitIntervalSec"] == ["2h"]
+    assert int(told["Unit.StartLimitBurst"][0]) * 10 < 120  # all of them, ten minutes apart, are within it
 
 
 def test_status_fails_when_anything_is_red_so_that_somebody_is_told_of_gaps_too() -> None:
@@ -198,20 +244,20 @@ def test_status_fails_when_anything_is_red_so_that_somebody_is_told_of_gaps_too(
     assert "Service.Restart" not in told
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [*SERVICES, WORKER])
 def test_a_failure_is_told_to_somebody(name: str) -> None:
     assert unit(name)["Unit.OnFailure"] == ["noojee-ingest-alert@%n.service"]
     assert "%i" in unit("noojee-ingest-alert@.service")["Service.ExecStart"][0]
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [*RUNS, WORKER])
 def test_a_stop_goes_to_the_run_alone_and_has_the_time_it_was_promised(name: str) -> None:
     told = unit(name)
     assert told["Service.KillMode"] == ["mixed"]
     assert int(told["Service.TimeoutStopSec"][0]) > LAST_RESORT + 5
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [*SERVICES, WORKER])
 def test_a_service_may_write_where_the_example_says_and_nowhere_else(name: str) -> None:
     told = unit(name)
     assert Path("/var/lib") / told["Service.StateDirectory"][0] == SETTINGS.data

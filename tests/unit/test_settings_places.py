@@ -64,18 +64,27 @@ class TestAStoreInBuckets:
         ("text", "problem"),
         [
             ('kind = "s3"', "store: no bucket is named for archive: set store.bucket, or store.roots.archive.bucket"),
-            ('kind = "s3"\nbucket = "Calls!"', "store: 'Calls!' is no bucket's name"),
+            ('kind = "s3"\nbucket = "Calls!"', 'store.bucket: "Calls!" is no bucket\'s name'),
             ('kind = "s3"\nbucket = "calls"\npath = "x"', "store.path: no such key; those here are kind, bucket,"),
             ('kind = "s3"\nbuckt = "calls"', "store.buckt: no such key; the nearest is bucket"),
             ('kind = "s3"\nbucket = "calls"\nencryption = "none"', 'store.encryption: "none" should be'),
             ('kind = "s3"\nbucket = "calls"\nkms_key = "k"', "store: kms_key is for the encryption aws:kms only"),
-            ('kind = "s3"\nbucket = "calls"\nendpoint = "s3.example.com"', "store: the endpoint should look like"),
+            ('kind = "s3"\nbucket = "calls"\nendpoint = "s3.example.com"', "store.endpoint: should look like"),
+            ('kind = "s3"\nbucket = "calls"\nendpoint = "http://h:port"', "store.endpoint: should look like"),
+            ('kind = "s3"\nbucket = "calls"\nendpoint = "http://h:0"', "store.endpoint: should look like"),
+            (
+                'kind = "s3"\nbucket = "calls"\n[store.roots.lake]\nstorage_class = "GLACIER"',
+                'store.roots.lake.storage_class: "GLACIER" cannot be read at once',
+            ),
             ('kind = "s3"\nbucket = "calls"\n[store.roots.arkive]', 'store.roots.arkive: "arkive" should be'),
             (
                 'kind = "s3"\nbucket = "calls"\n[store.roots.lake]\nprefx = ""',
                 "store.roots.lake.prefx: no such key; the",
             ),
-            ('kind = "s3"\nbucket = "calls"\n[store.roots.lake]\nprefix = "../x"', "store: '../x' is no prefix"),
+            (
+                'kind = "s3"\nbucket = "calls"\n[store.roots.lake]\nprefix = "../x"',
+                'store.roots.lake.prefix: "../x" is no',
+            ),
             ('kind = "s3"\nbucket = "calls"\n[store.roots.lake]\nprefix = "archive"', "archive lies inside lake"),
             ('bucket = "calls"', "store.bucket: no such key; those here are kind, path"),
         ],
@@ -86,6 +95,22 @@ class TestAStoreInBuckets:
         assert line.startswith("site.toml: ")
         assert problem in line
 
+    def test_a_wrong_place_is_told_with_its_own_variable(self) -> None:
+        told = {"STORE__KIND": "s3", "STORE__BUCKET": "calls", "STORE__ROOTS__EVIDENCE__PREFIX": "e"}
+        (line,) = problems(environ=variables(**told, STORE__ROOTS__LAKE__BUCKET="Calls!"))
+        assert line.startswith("NOOJEE_INGEST_STORE__ROOTS__LAKE__BUCKET: store.roots.lake.bucket: ")
+
+    def test_places_that_overlap_are_told_with_all_variables_that_set_them(self) -> None:
+        told = {"STORE__KIND": "s3", "STORE__BUCKET": "calls", "STORE__ROOTS__LAKE__PREFIX": "archive/x"}
+        (line,) = problems(environ=variables(**told))
+        assert line.startswith(f"{', '.join(variables(**told))}: store: lake lies inside archive")
+
+    def test_credentials_in_the_endpoint_are_not_repeated(self) -> None:
+        told = {"STORE__KIND": "s3", "STORE__BUCKET": "calls", "STORE__ENDPOINT": "https://AKID:hunter2@s3.example.com"}
+        (line,) = problems(environ=variables(**told))
+        assert line.startswith("NOOJEE_INGEST_STORE__ENDPOINT: store.endpoint: is to be an address only")
+        assert "hunter2" not in line
+
 
 class TestACatalogueOnPostgresql:
     @pytest.mark.parametrize(
@@ -94,7 +119,20 @@ class TestACatalogueOnPostgresql:
     def test_is_named_by_its_address(self, url: str) -> None:
         assert load(environ=variables(CATALOGUE__URL=url)).catalogue.url == url
 
-    @pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/d", "postgresql://h/d?password=hunter2"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://u:hunter2@h/d",
+            "postgresql://u:hunter2/x@h/d",
+            "postgresql://u:hunter2#x@h/d",
+            "postgresql://u:1?hunter2@h/d",
+            "postgresql://u@x:hunter2@h/d",
+            "postgresql://h/d?password=hunter2",
+            "postgresql://h/d?sslmode=require&sslPassword=hunter2",
+            "postgresql://h/d?oauth_client_secret=hunter2",
+            "postgresql://h/d?sslmode=prefer#&password=hunter2",
+        ],
+    )
     def test_with_a_password_is_refused_and_the_password_not_told(self, url: str) -> None:
         (line,) = problems(environ=variables(CATALOGUE__URL=url))
         assert "PGPASSWORD" in line
@@ -104,3 +142,27 @@ class TestACatalogueOnPostgresql:
     def test_that_cannot_be_reached_by_it_is_refused(self, url: str) -> None:
         (line,) = problems(environ=variables(CATALOGUE__URL=url))
         assert line.startswith("NOOJEE_INGEST_CATALOGUE__URL: catalogue.url: ")
+
+
+SECRET = ["u:{}/x@h", "u:{}#x@h", "u:1#{}@h", "u:1?{}@h", "h:{}", "[{}"]
+
+
+@pytest.mark.parametrize("secret", SECRET)
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [
+        ("CATALOGUE__URL", "postgresql://"),
+        ("CATALOGUE__URL", "sqlite://"),
+        ("CATALOGUE__URL", ""),
+        ("CATALOGUE", "postgresql://"),
+        ("PREFECT__API_URL", "http://"),
+        ("PREFECT__API_URL", ""),
+        ("SITES__ACME__URL", "https://"),
+        ("SITES__ACME__URL", ""),
+    ],
+)
+def test_no_part_of_an_address_that_is_refused_is_repeated(file: Path, name: str, scheme: str, secret: str) -> None:
+    file.write_text(REAL)
+    url = scheme + secret.format("hunter2")
+    (line,) = problems(file, variables(**{name: url}))
+    assert "hunter2" not in line

@@ -70,9 +70,11 @@ def read_whole(catalogue: Catalogue, sent: Sent) -> list[tuple[str, str]]:
 
 
 def _whole(step: str) -> str | None:
-    """The table that a step reads from end to end."""
-    sqlite = re.match(r"SCAN (\w+)", step)
+    """The table that a step reads from end to end, or as far as one site goes: most archives have only one."""
+    sqlite = re.match(r"SCAN (\w+)", step) or re.match(r"SEARCH (\w+) USING .*INDEX \w+ \(site=\?\)$", step)
     if sqlite:
         return sqlite[1]
     scan = re.match(r"(?:Parallel )?(?:Seq Scan|Index (?:Only )?Scan(?: Backward)? using \w+) on (\w+)", step)
-    return scan[1] if scan and "Index Cond" not in step else None
+    bound = re.search(r"Index Cond: (.*?)(?: Filter: |$)", step)
+    by_site_alone = bound is not None and "site" in bound[1] and " AND " not in bound[1]
+    return scan[1] if scan and (bound is None or by_site_alone) else None

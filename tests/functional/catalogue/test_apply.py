@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +15,18 @@ from hypothesis import strategies as st
 
 from noojee_ingest.catalogue.apply import apply, apply_within
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.dirty import clear_dirty, dirty_days
 from noojee_ingest.catalogue.runs import open_segment, open_segments
 from noojee_ingest.catalogue.tables import REBUILDABLE, AudioStoredRow, CallRow, DayRow, FindingRow, LegRow, LegSeenRow
 from noojee_ingest.journal.events import Event, Outcome, Verdict
 from noojee_ingest.journal.fold import Judged
 from noojee_ingest.journal.segment import Segment
 from noojee_ingest.model import FindingKind, State, View
+from tests.functional.catalogue.plans import statements
 from tests.functional.catalogue.recount import contents, contents_of_any_cut, expected, recounted, rows
 from tests.unit.journal.story import (
+    DAY,
+    NEXT_DAY,
     SITE,
     at,
     call,
@@ -126,6 +131,15 @@ def test_a_day_of_which_nothing_is_left_has_no_row(catalogue: Catalogue) -> None
     assert [(row["day"], row["discovered"]) for row in rows(catalogue, DayRow)] == [(earlier.day, 1)]
 
 
+def test_years_of_days_are_applied_at_once(catalogue: Catalogue) -> None:
+    """As the rebuild of a small site does."""
+    days = [leg_seen(number, day=DAY + timedelta(days=number)) for number in range(1_100)]
+    one_pass(catalogue, [segment(0, *days)])
+    assert len(rows(catalogue, DayRow)) == 1_100
+    one_pass(catalogue, [segment(1, not_stored(0), not_stored(1_099, day=days[-1].day))])
+    assert rows(catalogue, DayRow) == recounted(catalogue)
+
+
 def test_a_segment_that_was_applied_is_not_applied_again(catalogue: Catalogue) -> None:
     assert apply(catalogue, segment(0, leg_seen(1))) is True
     before = contents(catalogue)
@@ -166,6 +180,38 @@ def test_a_double_is_found_on_both_legs_and_is_gone_when_one_start_is_corrected(
     apply(catalogue, segment(2, leg_changed(2, "B", time=at(9), start=at(2))))
     assert rows(catalogue, FindingRow) == []
     assert rows(catalogue, DayRow) == recounted(catalogue)
+
+
+def test_a_leg_with_the_same_audio_and_another_start_is_neither_looked_at_nor_published_again(
+    catalogue: Catalogue,
+) -> None:
+    """Recordings of nothing are the same audio all over the archive."""
+    apply(catalogue, segment(0, leg_seen(1), stored(1, "silence")))
+    publish(catalogue)
+    with statements(catalogue) as sent:
+        apply(catalogue, segment(1, leg_seen(2, day=NEXT_DAY), stored(2, "silence", day=NEXT_DAY)))
+    assert leg(1) not in str(sent)
+    assert leg(2) in str(sent)
+    assert set(dirty_days(catalogue, SITE)) == {NEXT_DAY}
+
+
+def test_a_double_that_comes_or_goes_has_the_other_legs_day_published_again(catalogue: Catalogue) -> None:
+    double = leg_seen(2, start=at(1), day=NEXT_DAY)
+    apply(catalogue, segment(0, leg_seen(1), stored(1, "same")))
+    publish(catalogue)
+    apply(catalogue, segment(1, double, stored(2, "same", day=NEXT_DAY)))
+    assert set(dirty_days(catalogue, SITE)) == {DAY, NEXT_DAY}
+    publish(catalogue)
+    apply(catalogue, segment(2, not_stored(2, day=NEXT_DAY)))
+    assert set(dirty_days(catalogue, SITE)) == {NEXT_DAY}
+    publish(catalogue)
+    apply(catalogue, segment(3, leg_changed(2, "B", time=at(9), start=at(2), day=NEXT_DAY)))
+    assert set(dirty_days(catalogue, SITE)) == {DAY, NEXT_DAY}
+
+
+def publish(catalogue: Catalogue) -> None:
+    for day, mark in dirty_days(catalogue, SITE).items():
+        clear_dirty(catalogue, SITE, day, mark)
 
 
 def test_a_leg_whose_two_audios_are_both_doubles_has_one_finding_that_names_both(catalogue: Catalogue) -> None:

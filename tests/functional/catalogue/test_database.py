@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 
@@ -149,12 +150,32 @@ def test_the_catalogue_is_in_use_until_the_last_one_closes_it(address: dict[str,
         assert not rebuild.alone(seconds=0)
         other.close()
         other.close()
-        assert rebuild.alone(seconds=0)
+        assert rebuild.alone(seconds=10)  # a server needs a moment to notice
         assert rebuild.together(seconds=0)
-        with closing(locate(**address).hold()) as reader:
-            assert reader.together(seconds=0)
-            assert not rebuild.alone(seconds=0)
-            assert reader.alone(seconds=0)
+
+
+def test_who_cannot_hold_it_alone_does_not_let_go_of_what_it_holds(address: dict[str, str]) -> None:
+    """Else a second rebuild could begin while the first one waits at its end."""
+    with closing(locate(**address).hold()) as rebuild, closing(locate(**address).hold()) as reader:
+        assert rebuild.together(seconds=0)
+        assert reader.together(seconds=0)
+        assert not rebuild.alone(seconds=0)
+        assert not reader.alone(seconds=0)
+        reader.close()
+        assert rebuild.alone(seconds=10)
+
+
+def test_no_error_shows_what_people_said_or_dialled(catalogue: Catalogue) -> None:
+    """A traceback goes into logs and into Prefect's database."""
+    with catalogue.write("spoiling it") as connection:
+        connection.exec_driver_sql("CREATE UNIQUE INDEX spoilt ON leg_seen (destination)")
+    for legs in (2, 100):  # on PostgreSQL many rows go another way
+        with pytest.raises(CatalogueError) as raised:
+            apply(catalogue, Segment("journal/a", tuple(leg_seen(number) for number in range(legs))))
+        told = "".join(traceback.format_exception(raised.value))
+        assert "0412345678" not in told
+        assert "jane" not in told
+        assert "upsert" in told  # where it was
 
 
 def test_a_defect_of_ours_is_told_as_such(catalogue: Catalogue) -> None:

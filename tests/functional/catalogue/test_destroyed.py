@@ -31,7 +31,7 @@ from noojee_ingest.catalogue.tables import (
     LegSeenRow,
     ListAnsweredRow,
 )
-from noojee_ingest.cli import main
+from noojee_ingest.cli.program import main
 from noojee_ingest.journal.events import KINDS
 from noojee_ingest.journal.lines import MEMBERS
 from noojee_ingest.journal.segment import Segment, put

@@ -82,12 +82,16 @@ def test_earlier_answers_come_oldest_first_by_scope(holding: Holding) -> None:
     assert queries.answers(catalogue, SITE, View.BY_HOUR, []) == {}
 
 
-def test_the_first_listed_hour_is_of_this_site_and_actor_and_of_the_by_hour_list(holding: Holding) -> None:
-    catalogue = holding(answered("2026-03-12T01"), answered("2026-03-11T23"), answered("2026-03-01T00", actor="audit"))
-    holding(answered("2026-01-01T00", site=OTHER_SITE), answered("2026-02-01T00", view=View.BY_UNIQUE_ID))
-    assert queries.first_hour_listed(catalogue, SITE, "nightly") == date(2026, 3, 11)
-    assert queries.first_hour_listed(catalogue, SITE, "audit") == date(2026, 3, 1)
-    assert queries.first_hour_listed(catalogue, SITE, "nobody") is None
+def test_the_first_answer_is_of_this_site_and_actor_and_of_any_list(holding: Holding) -> None:
+    catalogue = holding(
+        answered("h1", asked_at=at(7)),
+        answered("u1", asked_at=at(5), view=View.BY_UNIQUE_ID),
+        answered("h2", asked_at=at(3), actor="audit"),
+        answered("h1", asked_at=at(1), site=OTHER_SITE),
+    )
+    assert queries.first_asked(catalogue, SITE, "nightly") == at(5)
+    assert queries.first_asked(catalogue, SITE, "audit") == at(3)
+    assert queries.first_asked(catalogue, SITE, "nobody") is None
 
 
 def test_how_many_hours_of_each_day_were_listed(holding: Holding) -> None:
@@ -242,8 +246,6 @@ def test_the_sums_of_days_come_oldest_first(story: Catalogue) -> None:
     assert queries.day_sums(story, SITE) == own
     assert queries.day_sums(story, SITE, [NEXT_DAY, date(2030, 1, 1)]) == own[1:]
     assert queries.day_sums(story, SITE, []) == []
-    assert queries.day_sums_since(story, SITE, DAY) == own
-    assert queries.day_sums_since(story, SITE, NEXT_DAY) == own[1:]
 
 
 def test_the_sums_of_hours_add_up_to_the_legs_of_the_day(story: Catalogue) -> None:
@@ -289,10 +291,10 @@ def test_how_many_objects_of_each_day_are_gone(holding: Holding) -> None:
     gone = [noted(f"audio/{number}.wav", FindingKind.GONE_OBJECT) for number in (1, 2)]
     catalogue = holding(*gone, noted("audio/3.wav"), noted("audio/4.wav", FindingKind.GONE_OBJECT, day=NEXT_DAY))
     holding(noted("audio/5.wav", FindingKind.GONE_OBJECT, site=OTHER_SITE))
-    assert queries.gone_objects(catalogue, SITE, DAY) == {DAY: 2, NEXT_DAY: 1}
+    assert queries.gone_objects(catalogue, SITE, [DAY, NEXT_DAY]) == {DAY: 2, NEXT_DAY: 1}
     holding(noted("audio/1.wav", FindingKind.GONE_OBJECT, time=at(200), cleared=True, supersedes=(gone[0].event_id,)))
-    assert queries.gone_objects(catalogue, SITE, DAY) == {DAY: 1, NEXT_DAY: 1}
-    assert queries.gone_objects(catalogue, SITE, NEXT_DAY) == {NEXT_DAY: 1}
+    assert queries.gone_objects(catalogue, SITE, [DAY, NEXT_DAY]) == {DAY: 1, NEXT_DAY: 1}
+    assert queries.gone_objects(catalogue, SITE, [NEXT_DAY]) == {NEXT_DAY: 1}
 
 
 def test_the_latest_segment(holding: Holding, catalogue: Catalogue) -> None:
@@ -364,7 +366,7 @@ def test_the_segments_that_hold_the_history_of_a_leg_and_a_call(holding: Holding
 
 ASKED: dict[str, Callable[[Catalogue], object]] = {
     "answers": lambda c: queries.answers(c, SITE, View.BY_HOUR, ["2026-03-10T23"]),
-    "first_hour_listed": lambda c: queries.first_hour_listed(c, SITE, "nightly"),
+    "first_asked": lambda c: queries.first_asked(c, SITE, "nightly"),
     "hours_listed": lambda c: queries.hours_listed(c, SITE, DAY, NEXT_DAY),
     "last_hour_listed": lambda c: queries.last_hour_listed(c, SITE, DAY),
     "first_day_known": lambda c: queries.first_day_known(c, SITE),
@@ -379,8 +381,7 @@ ASKED: dict[str, Callable[[Catalogue], object]] = {
     "legs_by_id": lambda c: queries.legs_by_id(c, [leg(1)]),
     "pending_legs": lambda c: queries.pending_legs(c, SITE, DAY),
     "day_sums": lambda c: [queries.day_sums(c, SITE), queries.day_sums(c, SITE, [DAY])],
-    "day_sums_since": lambda c: queries.day_sums_since(c, SITE, DAY),
-    "gone_objects": lambda c: queries.gone_objects(c, SITE, DAY),
+    "gone_objects": lambda c: queries.gone_objects(c, SITE, [DAY]),
     "latest_segment": queries.latest_segment,
     "hour_sums": lambda c: queries.hour_sums(c, SITE, DAY),
     "calls_of_day": lambda c: queries.calls_of_day(c, SITE, DAY),

@@ -20,11 +20,12 @@ from sqlalchemy import inspect
 from noojee_ingest.catalogue import rebuild as module
 from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import FOLDING, Catalogue
-from noojee_ingest.catalogue.errors import CatalogueLocked
+from noojee_ingest.catalogue.errors import CatalogueLocked, CatalogueUnavailable
 from noojee_ingest.catalogue.location import locate
 from noojee_ingest.catalogue.rebuild import rebuild
 from noojee_ingest.catalogue.runs import begin_run, last_runs, open_segment, open_segments
 from noojee_ingest.catalogue.tables import REVISION, LegRow, RevisionRow, table
+from noojee_ingest.catalogue.upgrade import upgrade
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.errors import DamagedSegment, SegmentsGone, UnknownVersion
 from noojee_ingest.journal.lines import write_line
@@ -35,6 +36,7 @@ from noojee_ingest.storage.root import Root
 from tests.functional.catalogue.at_work import at_work
 from tests.functional.catalogue.plans import read_whole, statements
 from tests.functional.catalogue.recount import contents, rows
+from tests.functional.catalogue.refusals import refused
 from tests.functional.catalogue.written import archived, spoil, write_story
 from tests.unit.journal.story import at, everything, leg_seen
 
@@ -267,11 +269,48 @@ def test_the_old_catalogue_can_be_read_while_it_goes_on_but_nobody_may_have_it_o
     archived(archive, catalogue)
     before = contents(catalogue)
     catalogue.close()
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
     readers: list[Catalogue] = []
     with pytest.raises(CatalogueLocked, match="in use by another program"):
         rebuild(archive, **address, progress=lambda _: readers.append(opened()))
     assert contents(readers[0]) == before
+
+
+def test_at_the_end_it_waits_for_a_run_that_has_begun_meanwhile_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, address: dict[str, str], opened: Opened, archive: Root
+) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.1)
+    segments = write_story(archive)
+    (late,) = segment.segments("acme", [leg_seen(99)], at(0))
+    runs: list[Catalogue] = []
+    told: list[str] = []
+
+    def meanwhile(_: int) -> None:
+        if not runs:
+            runs.append(opened())
+            begin_run(runs[0], site="acme", flow="nightly", began=at(0))
+
+    def waiting(users: str) -> None:
+        told.append(users)
+        if len(told) == 2:
+            put(archive, late)
+            runs[0].close()
+
+    assert rebuild(archive, **address, progress=meanwhile, waiting=waiting) == len(segments) + 1
+    assert told == [f"nightly of acme (process {os.getpid()})"] * 2
+    assert leg_seen(99).leg_id in {row["leg_id"] for row in rows(opened(), LegRow)}
+
+
+def test_a_database_of_something_else_is_refused_and_left_alone(address: dict[str, str], archive: Root) -> None:
+    write_story(archive)
+    place = locate(**address)
+    with closing(Catalogue(place)) as other, other.write("making it") as connection:
+        place.make_room(connection)
+        connection.exec_driver_sql("CREATE TABLE payroll (name text)")
+    for make in (rebuild, upgrade):
+        assert "of something else" in refused(CatalogueUnavailable, lambda make=make: make(archive, **address))  # type: ignore[misc]
+    assert place.tables_there() == {"payroll"}
 
 
 def test_who_opens_it_during_the_last_step_waits_and_finds_the_new_one(

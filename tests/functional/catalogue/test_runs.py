@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import psutil
@@ -16,6 +17,7 @@ from noojee_ingest.catalogue.runs import (
     begin_run,
     drop_open_segments,
     end_run,
+    first_run,
     is_alive,
     last_runs,
     living_runs,
@@ -45,15 +47,20 @@ def test_a_run_is_alive_until_it_ends(catalogue: Catalogue) -> None:
     assert (row["ended"], row["exit_code"], row["summary"]) == (at(5), 3, "gaps")
 
 
+@pytest.mark.parametrize("host", ["", "a-container-of-last-week"])
 def test_a_run_and_an_announcement_of_another_process_live_as_long_as_it_does(
-    catalogue: Catalogue, address: dict[str, str]
+    catalogue: Catalogue, address: dict[str, str], host: str
 ) -> None:
-    with at_work(address) as process:
+    """A container has another host name each time."""
+    with at_work(address, host) as process:
         (run,), (announced,) = living_runs(catalogue), open_segments(catalogue)
         assert run["pid"] == announced["pid"] == process.pid
         assert is_alive(catalogue, announced)
         process.send_signal(signal.SIGKILL)
         process.wait()
+        until = time.monotonic() + 10  # a server needs a moment to notice
+        while is_alive(catalogue, announced) and time.monotonic() < until:
+            time.sleep(0.01)
         assert not is_alive(catalogue, announced)
         assert living_runs(catalogue) == []
         assert len(last_runs(catalogue, "acme")) == 1
@@ -79,6 +86,23 @@ def test_this_process_is_told_by_its_number_and_its_start() -> None:
     assert own["started"] == pytest.approx(psutil.Process().create_time())
 
 
+def test_a_clock_that_is_set_makes_no_other_process_of_this_one(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_run(catalogue, site="acme", flow="nightly", began=at(0))
+    own, started = this_process(), psutil.Process().create_time()
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: started + 3600)
+    assert this_process() == own
+    assert len(living_runs(catalogue)) == 1
+
+
+def test_the_living_runs_of_one_site(catalogue: Catalogue) -> None:
+    for site in ("acme", "zenith"):
+        begin_run(catalogue, site=site, flow="nightly", began=at(0))
+    assert [run["site"] for run in living_runs(catalogue, "zenith")] == ["zenith"]
+    assert {run["site"] for run in living_runs(catalogue)} == {"acme", "zenith"}
+
+
 def test_segments_are_announced_by_key_and_forgotten_by_key(catalogue: Catalogue) -> None:
     for name in ("c", "a", "b"):
         open_segment(catalogue, name)
@@ -99,3 +123,16 @@ def test_a_process_lives_while_it_has_the_catalogue_open_at_all(opened: Callable
     one.close()
     other.close()
     assert is_alive(third, open_segments(third)[0])
+
+
+def test_the_first_run_of_a_flow_and_the_latest_of_one_are_told_apart_from_others(catalogue: Catalogue) -> None:
+    assert first_run(catalogue, "acme", "nightly") is None
+    for minute, flow, site in (
+        (4, "nightly", "acme"),
+        (3, "poll", "acme"),
+        (5, "nightly", "acme"),
+        (1, "nightly", "b"),
+    ):
+        begin_run(catalogue, site=site, flow=flow, began=at(minute))
+    assert first_run(catalogue, "acme", "nightly") == at(4)
+    assert [row["began"] for row in last_runs(catalogue, "acme", flow="poll")] == [at(3)]

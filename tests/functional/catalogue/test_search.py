@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from noojee_ingest.catalogue import search as module
 from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.search import Search, pages, place_of, search
+from noojee_ingest.catalogue.search_index import place_in_time
 from noojee_ingest.catalogue.tables import LegRow, LegSearchRow, LegTermRow
 from noojee_ingest.catalogue.terms import ANY, BadSearch, term_id
 from noojee_ingest.catalogue.views import LEGS
@@ -161,6 +163,17 @@ FOUND: list[tuple[dict[str, Any], list[int]]] = [
 @pytest.mark.parametrize(("wanted", "numbers"), FOUND, ids=lambda value: str(value) if isinstance(value, dict) else "")
 def test_a_filter_finds_these_legs(varied: Catalogue, wanted: dict[str, Any], numbers: list[int]) -> None:
     assert found_by(varied, sites=[SITE], **wanted) == legs(*numbers)
+
+
+@pytest.mark.parametrize("reach", [0, 2, 100])
+@pytest.mark.parametrize(("wanted", "numbers"), [one for one in FOUND if "texts" in one[0]], ids=str)
+def test_a_text_that_is_in_many_legs_finds_the_same(
+    monkeypatch: pytest.MonkeyPatch, varied: Catalogue, wanted: dict[str, Any], numbers: list[int], reach: int
+) -> None:
+    monkeypatch.setattr(module, "ENOUGH", 1)
+    monkeypatch.setattr(module, "REACH", reach)
+    for most in (1, 2, 100):
+        assert found_by(varied, most, sites=[SITE], **wanted) == legs(*numbers)[:most]
 
 
 def test_every_filter_is_tried_alone() -> None:
@@ -444,6 +457,25 @@ def test_a_text_leads_by_its_own_index(crowd: Catalogue) -> None:
     found = [step for statement, step in plans(crowd, sent) if "ORDER BY leg_search.at" in statement]
     on_sqlite = any("leg_text VIRTUAL TABLE INDEX" in step for step in found)
     assert on_sqlite or any("Bitmap Index Scan on leg_search_text" in step for step in found)
+
+
+@pytest.mark.parametrize("more", [{}, {"directions": ["inbound"]}], ids=["alone", "with a filter"])
+@pytest.mark.parametrize(("text", "leads"), [("user", False), ("tag9", True)], ids=["at the begin", "at the end"])
+def test_of_a_text_in_many_legs_only_the_first_legs_are_gone_through_until_it_leads(
+    *, monkeypatch: pytest.MonkeyPatch, holding: Holding, more: dict[str, Any], text: str, leads: bool
+) -> None:
+    """Else a thing that began lately would be looked for from the first leg of all."""
+    catalogue = holding(
+        *(leg_seen(number, "tag9" if number >= 40 else "tag1", username="user1") for number in range(60))
+    )
+    monkeypatch.setattr(module, "ENOUGH", 10)
+    monkeypatch.setattr(module, "REACH", 20)
+    sent = asked(catalogue, {"texts": [text], **more})
+    walks = [values(parameters) for statement, parameters in sent if "ORDER BY leg_term.at" in statement]
+    assert len(walks) == 2  # the horizon, and what is before it
+    assert place_in_time(at(20)) in walks[1]
+    assert any("ORDER BY leg_search.at" in statement for statement, _ in sent) == leads
+    assert found_by(catalogue, 3, texts=[text], **more) == (legs(40, 41, 42) if leads else legs(0, 1, 2))
 
 
 def test_a_page_is_read_in_the_order_of_its_index_and_not_sorted(crowd: Catalogue) -> None:

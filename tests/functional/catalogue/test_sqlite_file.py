@@ -15,7 +15,6 @@ from noojee_ingest.catalogue.budget import BudgetFile
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.errors import CatalogueLocked, CatalogueUnavailable
 from noojee_ingest.catalogue.location import locate
-from noojee_ingest.catalogue.runs import is_alive, open_segment, open_segments
 from noojee_ingest.catalogue.tables import REVISION, LegRow, RevisionRow, SegmentRow
 from noojee_ingest.journal.segment import Segment
 from tests.functional.catalogue.recount import contents, rows
@@ -162,14 +161,6 @@ def test_the_catalogue_and_the_budget_are_two_files(tmp_path: Path, opened: Open
     BudgetFile(tmp_path / "budget.sqlite")
     with held(tmp_path / "catalogue.db"):
         assert BudgetFile(tmp_path / "budget.sqlite").take_turn("acme", "by-hour", 1.0) == 0.0
-
-
-def test_an_announcement_of_another_host_counts_as_of_a_living_process(catalogue: Catalogue) -> None:
-    open_segment(catalogue, "journal/a")
-    (row,) = open_segments(catalogue)
-    assert is_alive(catalogue, row)
-    assert not is_alive(catalogue, row | {"started": row["started"] - 3600})
-    assert is_alive(catalogue, row | {"started": row["started"] - 3600, "host": "another"})
 
 
 def test_sqlite_numbers_no_row_by_itself(catalogue: Catalogue) -> None:

@@ -15,6 +15,7 @@ import pytest
 from noojee_ingest.catalogue.budget import open_budget
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.errors import CatalogueLocked, WrongRevision
+from noojee_ingest.catalogue.location import locate
 from noojee_ingest.catalogue.runs import begin_run
 from noojee_ingest.catalogue.tables import REVISION, RevisionRow, RunRow, table
 from noojee_ingest.catalogue.upgrade import upgrade
@@ -72,6 +73,15 @@ def test_of_the_current_revision_nothing_is_touched(address: dict[str, str], ope
     begin_run(catalogue, site="acme", flow="nightly", began=at(0))
     assert upgrade(archive, **address) is None
     assert len(rows(catalogue, RunRow)) == 1
+
+
+@pytest.mark.usefixtures("before")
+def test_a_catalogue_that_is_lost_is_made_from_the_store(
+    address: dict[str, str], opened: Opened, archive: Root, before: Contents
+) -> None:
+    locate(**address).remove()
+    assert upgrade(archive, **address)
+    assert contents(opened()) == before
 
 
 def test_it_refuses_while_a_program_of_the_older_version_is_at_work(

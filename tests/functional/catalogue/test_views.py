@@ -162,7 +162,7 @@ def test_a_leg_comes_with_what_each_view_told_last(catalogue: Catalogue) -> None
     apply(catalogue, Segment("journal/later", (leg_changed(2, "A", time=at(9)),)))
     raw = {row["leg_id"]: row["raw"] for row in legs_of_day(catalogue, SITE, DAY)}
     by_hour, by_unique_id = '{"Leg":2,"Tag":"A"}', '{"Leg":2,"Tag":"C"}'
-    assert raw == {leg(2): {"by-hour": by_hour, "by-unique-id": by_unique_id}, leg(3): {}}
+    assert raw == {leg(2): {"by-hour": by_hour, "by-unique-id": by_unique_id}, leg(3): None}
     assert raw_of_legs(catalogue, [leg(2), leg(4), "unheard of"]) == {
         leg(2): raw[leg(2)],
         leg(4): {"by-hour": '{"Leg":4,"Tag":"A"}'},

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from noojee_ingest import model, simulator
-from noojee_ingest.cli import main
+from noojee_ingest.cli.program import main
 from noojee_ingest.pipeline import budget as site_budget
 from noojee_ingest.pipeline.night import run_night
 from noojee_ingest.pipeline.work import clock_from, open_work

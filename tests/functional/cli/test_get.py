@@ -75,6 +75,50 @@ def test_a_leg_that_is_not_archived_is_told_with_its_state(program: Program, fol
     assert not (folder / "out").exists()
 
 
+def test_legs_of_a_call_that_are_not_archived_are_named_with_their_state(
+    program: Program, folder: Path, truth: Truth
+) -> None:
+    calls: dict[str, dict[str, str]] = {}
+    for leg in truth.ended(DAY):
+        calls.setdefault(leg.call_record_id, {})[leg.leg] = leg.trouble
+    name, legs = next(
+        (name, legs) for name, legs in calls.items() if "login page" in legs.values() and "none" in legs.values()
+    )
+    said = program("get", name, "--all-legs", "-o", "out", "--json")
+    absent = [leg for leg, trouble in legs.items() if trouble == "login page"]
+    assert said.code == 3
+    assert [(one["leg"], one["state"]) for one in said.document["not_archived"]] == [
+        (leg, "rejected") for leg in absent
+    ]
+    assert len(said.document["files"]) == len(written(folder)) == len(legs) - len(absent)
+    assert said.err == "".join(
+        f"Not archived: leg '{one['leg']}' ({one['leg_id']}), rejected {one['cause']}\n"
+        for one in said.document["not_archived"]
+    )
+
+
+def test_a_store_that_cannot_be_read_is_not_told_as_a_fault_of_the_target(
+    program: Program, folder: Path, call: tuple[str, list[str]]
+) -> None:
+    name, numbers = call
+    (file,) = program("get", name, "--leg", numbers[0], "--json", "-o", "elsewhere").document["files"]
+    kept = folder / "data/store/archive" / file["key"]
+    kept.unlink()
+    kept.symlink_to("/proc/self/mem")  # whose first bytes nobody can read
+    said = program("get", name, "--leg", numbers[0], "--output", "out")
+    assert said.code == 1
+    assert f"reading archive/{file['key']}: the store does not answer as it should; Input/output error" in said.err
+    assert "--output" not in said.err
+    assert written(folder) == []
+
+
+def test_no_api_key_is_needed(
+    program: Program, folder: Path, call: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOOJEE_INGEST_SITES__HERE__API_KEY")
+    assert program("get", call[0], "--all-legs", "-o", "out").code == 0
+
+
 @pytest.mark.parametrize("damage", ["a byte flipped", "cut", "grown", "gone"])
 def test_a_damaged_copy_ends_with_4_and_leaves_no_file(
     program: Program, folder: Path, call: tuple[str, list[str]], damage: str

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from noojee_ingest import __version__
+from noojee_ingest.cli.options import load_settings
 
 if TYPE_CHECKING:
     from .conftest import Said
@@ -200,3 +201,14 @@ class TestSimulate:
             heard = program("simulate", "--port", port, "--days", "0")
         assert heard.code == 2
         assert f"cannot listen on port {port}" in flat(heard.err)
+
+
+def test_who_names_no_settings_is_told_that_it_is_the_demo(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NOOJEE_INGEST_CONFIG", raising=False)
+    load_settings(None)
+    assert capsys.readouterr().err.startswith("This is the embedded demo: neither --config nor NOOJEE_INGEST_CONFIG")
+    monkeypatch.setenv("NOOJEE_INGEST_CONFIG", str(Path(__file__).parents[3] / "config" / "default.toml"))
+    load_settings(None)
+    assert capsys.readouterr().err == ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -249,3 +251,37 @@ def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(program: Pro
         assert f"writing {where}: " in said.err
         assert "Name another file with --parquet." in said.err
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--tag", "abc\udcff"),
+        ("--id", "abc\udcff"),
+        ("--user", "abc\udcff"),
+        ("--text", "abc\udcff"),
+        ("--number", "123\udcff"),
+        ("--after", "none/x\udcff"),
+        ("--limit", "99999999999999999999"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_is_no_text_and_what_is_beyond_all_numbers_is_a_mistake_in_the_call(
+    program: Program, arguments: tuple[str, str]
+) -> None:
+    said = program("search", *arguments)
+    assert (said.code, said.out) == (2, "")
+
+
+def test_a_wrong_question_writes_no_csv(program: Program) -> None:
+    said = program("search", "--csv", "--text", "ab")
+    assert (said.code, said.out) == (2, "")
+
+
+def test_csv_onto_a_disk_that_is_full_is_told_in_a_line() -> None:
+    run = "from noojee_ingest.cli.program import main; main()"
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", run, "search", "--csv"]
+        said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert said.returncode == 1
+    assert said.stderr == "noojee-ingest: writing standard output: No space left on device. Make room there.\n"

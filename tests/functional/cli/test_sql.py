@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +18,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from noojee_ingest.cli import sql as cli_sql
+from noojee_ingest.lake import publish as lake_publish
+from noojee_ingest.lake.publish import publish_day
+from noojee_ingest.lake.schema import LEGS
+from noojee_ingest.storage.folder import open_folder_store
+from tests.functional.cli.conftest import KEY_VARIABLE
+from tests.functional.lake.conftest import row as lake_row
 
 if TYPE_CHECKING:
     from noojee_ingest.simulator import Truth
@@ -79,9 +88,33 @@ def test_csv_is_read_back_by_any_reader(program: Program, hostile: tuple[str, st
     asked = f"SELECT tag, started, raw, due FROM legs WHERE call_record_id = '{name}' ORDER BY leg"
     (header, first, *_) = csv.reader(program("sql", "--csv", asked).out.splitlines())
     assert header == ["tag", "started", "raw", "due"]
-    assert (first[0], first[3]) == (tag, "")
+    assert (first[0], first[3]) == ("[red]\\x1b]0;owned\\x07[/] \\x1b[31m", "")
     assert first[1].endswith("000000Z")
     assert json.loads(json.loads(first[2])["by-hour"])["Tag"] == tag
+
+
+def test_csv_does_nothing_in_a_spreadsheet_or_a_terminal(program: Program) -> None:
+    asked = """SELECT '=HYPERLINK("x")' AS a, '+61 3 9555 0123' AS b, -5 AS c, -1.50 AS d, {'x': '=1' || chr(155)} AS e,
+               chr(7) || '@x' AS "=f" """
+    header, values = program("sql", "--csv", asked).out.splitlines()
+    assert header == "a,b,c,d,e,'=f"
+    assert next(csv.reader([values])) == [
+        "'=HYPERLINK(\"x\")", "+61 3 9555 0123", "-5", "-1.50", '{"x": "=1\\u009b"}', "\\x07@x",
+    ]  # fmt: skip
+
+
+def test_no_digit_of_a_decimal_number_is_lost(program: Program) -> None:
+    asked = "SELECT 12345678901234567890.123456789::DECIMAL(38,9) AS a, 0.1::DECIMAL(38,9) AS b, 1.50 AS c"
+    assert program("sql", "--csv", asked).out == "a,b,c\n12345678901234567890.123456789,0.100000000,1.50\n"
+    (values,) = program("sql", "--json", asked).document["rows"]
+    assert values == {"a": "12345678901234567890.123456789", "b": 0.1, "c": 1.5}
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ"])
+def test_the_end_of_time_is_no_date(program: Program, kind: str) -> None:
+    asked = f"SELECT 'infinity'::{kind} AS a"
+    assert program("sql", "--csv", asked).out == "a\ninfinity\n"
+    assert program("sql", "--json", asked).document["rows"] == [{"a": "infinity"}]
 
 
 def test_what_came_over_the_wire_is_shown_without_doing_anything(program: Program, hostile: tuple[str, str]) -> None:
@@ -157,6 +190,38 @@ def test_publishing_that_fails_ends_with_3_and_says_why(program: Program, folder
     assert said.err.startswith("Not done: 2026-03-10 is not in the lake as it is now: replacing lake/legs/site=here/")
 
 
+def test_another_store_than_the_catalogues_is_refused_and_what_is_due_stays_due(program: Program, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "data/catalogue.db")) as connection, connection:
+        connection.execute("INSERT INTO dirty_day (site, day, mark) VALUES ('here', '2026-03-10', 'x')")
+    shutil.move(folder / "data/store", folder / "data/elsewhere")
+    open_folder_store(folder / "data/store")
+    said = program("lake", "publish")
+    assert (said.code, said.out) == (4, "")
+    assert list((folder / "data/store/lake").rglob("*.parquet")) == []
+    shutil.rmtree(folder / "data/store")
+    shutil.move(folder / "data/elsewhere", folder / "data/store")
+    assert program("lake", "publish").out.startswith("here: 1 days published")
+
+
+def test_all_takes_in_the_sites_that_are_configured_no_more(
+    program: Program, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = open_folder_store(folder / "data/store").lake
+    with pytest.MonkeyPatch.context() as older:
+        older.setattr(lake_publish, "SCHEMA_VERSION", 0)
+        publish_day(lake, LEGS, "forgotten", DAY, [lake_row()], workspace=folder)
+    monkeypatch.delenv(KEY_VARIABLE)
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace("[sites.here]", "[sites.there]"))
+    assert program("sql", "FROM legs").code == 1
+    said = program("lake", "publish", "--all")
+    assert (said.code, [line.partition(" days")[0] for line in said.out.splitlines()]) == (
+        0,
+        ["forgotten: 1", "here: 2", "there: 0"],
+    )
+    assert program("sql", "--csv", "SELECT DISTINCT site FROM legs").out == "site\nhere\n"
+
+
 def test_the_program_says_nothing_else_when_it_ends_well_or_badly(folder: Path) -> None:
     """DuckDB's Python part tells of objects that are left over at the end of a process."""
     damaged = folder / "data/store/lake/call_records/site=here/day=2026-03-10/call_records.parquet"
@@ -166,3 +231,29 @@ def test_the_program_says_nothing_else_when_it_ends_well_or_badly(folder: Path) 
         command = [sys.executable, "-c", "from noojee_ingest.cli import main; main()", "sql", statement]
         done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False)
         assert (done.returncode, len(done.stderr.splitlines())) == (code, lines), done.stderr
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+from noojee_ingest.cli import main
+from noojee_ingest.lake import files
+
+check = files._check_version
+interrupt = [threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))]
+def then_interrupt(key, fragment):
+    check(key, fragment)
+    if interrupt:
+        interrupt.pop().start()
+
+files._check_version = then_interrupt
+main()
+"""
+
+
+def test_ctrl_c_ends_a_long_question_with_130_and_no_traceback(folder: Path) -> None:
+    """Of which DuckDB by itself would not hear."""
+    joined = "FROM legs a, legs b, legs c, legs d, legs e WHERE concat(a.tag, b.tag, c.tag, d.tag, e.tag) = 'x'"
+    command = [sys.executable, "-c", INTERRUPTED, "sql", f"SELECT count(*) {joined}"]
+    done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 130, done.stderr
+    assert len(done.stderr.splitlines()) <= 1

@@ -97,7 +97,9 @@ def test_the_history_that_show_prints_is_made_of_lines_of_the_journal(night: Any
 def test_the_json_of_get_is_as_documented(compare: Compare, night: Any, tmp_path: Path) -> None:
     leg = legs_in(night, "archived")[0]
     said = night.json("get", leg["leg_id"], "--output", str(tmp_path))
-    compare("get", said)
+    archived = {leg["call_record_id"] for leg in legs_in(night, "archived")}
+    parted = next(leg["call_record_id"] for leg in legs_in(night, "missing") if leg["call_record_id"] in archived)
+    compare("get", said, night.json("get", parted, "--all-legs", "--output", str(tmp_path / "parted"), code=3))
     assert [Path(file["path"]).stat().st_size for file in said["files"]] == [leg["content_size"]]
 
 

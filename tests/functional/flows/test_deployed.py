@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -214,7 +215,7 @@ def test_the_server_has_each_deployment_with_its_zone_its_limit_and_what_becomes
 
 
 def test_a_time_limit_ends_a_run_that_hangs_as_cancelled(deployed: SimpleNamespace) -> None:
-    """As the limit would, when it is over: ``timeout`` passes on to the run what it is sent itself."""
+    """SIGALRM is what tells ``timeout`` that its time is over: it ends the run, and exits with 124 itself."""
     site, server = deployed.melbourne, deployed.server
     site.reset_counters()
     endpoint = "getCampaignTemplateList"
@@ -234,7 +235,7 @@ def test_a_time_limit_ends_a_run_that_hangs_as_cancelled(deployed: SimpleNamespa
             assert time.monotonic() < deadline
             time.sleep(0.1)
         (limit,) = (one for one in psutil.Process(worker.pid).children(recursive=True) if one.name() == "timeout")
-        limit.terminate()
+        limit.send_signal(signal.SIGALRM)
         worker.wait(60)
     finally:
         worker.kill()

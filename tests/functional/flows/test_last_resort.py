@@ -95,3 +95,57 @@ with stopping.stop_on_signals() as stop:
 def test_a_signal_is_heard_while_the_main_thread_waits_for_sqlite(tmp_path: Path) -> None:
     code = BUSY.replace("sys.argv[1]", repr(str(tmp_path / "busy.db")))
     assert run(code).stdout == "heard\n"
+
+
+NEVER_ENDING = """
+import sys, threading
+from noojee_ingest.stopping import end_within
+
+threading.Thread(target=threading.Event().wait).start()
+print("told", end="")
+end_within(0.2, 3)
+sys.exit(0)
+"""
+
+
+def test_the_end_of_a_process_that_a_library_holds_is_bounded_and_what_was_said_arrives() -> None:
+    done = run(NEVER_ENDING)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "told", "")
+
+
+HELD = """
+import threading
+from noojee_ingest import cli
+from noojee_ingest.cli import program
+
+def held():
+    threading.Thread(target=threading.Event().wait).start()
+    raise SystemExit({code})
+
+cli.END_SECONDS, program.main = 0.2, held
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("told", "code"), [("3", 3), ("None", 0), ("'why'", 1)])
+def test_so_is_that_of_the_command_under_its_own_exit_code(told: str, code: int) -> None:
+    assert run(HELD.format(code=told)).returncode == code
+
+
+EARLY = """
+import sys
+
+class Impatient:
+    def find_spec(self, name, *_):
+        if name == "noojee_ingest.cli.program":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Impatient())
+from noojee_ingest.cli import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_is_being_imported_is_no_traceback() -> None:
+    done = run(EARLY)
+    assert (done.returncode, done.stderr) == (130, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ import pytest
 from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dirty import dirty_days
-from noojee_ingest.catalogue.runs import begin_run, living_runs
+from noojee_ingest.catalogue.errors import CatalogueUnavailable
+from noojee_ingest.catalogue.runs import begin_run, last_runs, living_runs
 from noojee_ingest.catalogue.views import call_records_of_day, legs_of_day
 from noojee_ingest.journal.events import KINDS, Event
 from noojee_ingest.journal.lines import MEMBERS
@@ -26,6 +28,7 @@ from noojee_ingest.lake.schema import CALL_RECORDS, LEGS, TABLES
 from noojee_ingest.lake.sql import query
 from noojee_ingest.pipeline import publish
 from noojee_ingest.pipeline.publish import Publication, publish_by_hand
+from noojee_ingest.stopping import Stop
 from noojee_ingest.storage.errors import StoreFull
 from noojee_ingest.storage.folder import open_folder_store
 from tests.functional.lake.conftest import Counting, Lake, in_one_spelling
@@ -132,15 +135,17 @@ def in_row() -> dict[str, Any]:
 
 
 class Held(Counting):
-    """A lake's root whose first replacing waits until it is let go, as a slow upload does."""
+    """A lake's root whose first replacing, of ``table`` or of any, waits until it is let go, as a slow upload does."""
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, root: Root, table: str = "") -> None:
         super().__init__(root)
+        self._table = table
         self.began, self.go = threading.Event(), threading.Event()
 
     def replace(self, key: str, body: BinaryIO, **told: Any) -> Stored:
-        self.began.set()
-        assert self.go.wait(30)
+        if key.startswith(self._table):
+            self.began.set()
+            assert self.go.wait(30)
         return super().replace(key, body, **told)
 
 
@@ -172,6 +177,23 @@ def test_who_is_overtaken_leaves_the_day_to_be_published_again(catalogue: Catalo
 def states(lake: Lake) -> list[str]:
     found: list[str] = pq.read_table(lake.file(site=SITE, day=DAY), partitioning=None)["state"].to_pylist()
     return found
+
+
+def test_who_is_overtaken_by_a_run_that_has_ended_before_it_does_leaves_the_day_dirty(
+    catalogue: Catalogue, lake: Lake
+) -> None:
+    tell(catalogue, "first", leg_seen(0), call_seen(0))
+    older, newer = Held(lake.root, "legs"), Held(lake.root, "call_records")
+    with beside(lambda: by_hand(catalogue, lake, root=older)) as ends_first:
+        assert older.began.wait(30)
+        tell(catalogue, "second", stored(0))
+        with beside(lambda: by_hand(catalogue, lake, root=newer)):
+            assert newer.began.wait(30)  # its legs are in the lake
+            older.go.set()
+            ends_first.join(30)
+            newer.go.set()
+    assert states(lake) == ["discovered"]
+    assert list(dirty_days(catalogue, SITE)) == [DAY]
 
 
 def test_a_change_that_comes_while_a_day_is_published_keeps_it_dirty(catalogue: Catalogue, lake: Lake) -> None:
@@ -231,6 +253,15 @@ def test_a_request_to_stop_leaves_the_rest_dirty(catalogue: Catalogue, lake: Lak
     assert list(dirty_days(catalogue, SITE)) == [DAY]
 
 
+def test_a_run_that_was_asked_to_stop_is_noted_as_the_process_ends(catalogue: Catalogue, lake: Lake) -> None:
+    stop = Stop()
+    stop.signal = signal.SIGTERM
+    stop.set()
+    tell(catalogue, "first", leg_seen(0))
+    by_hand(catalogue, lake, stop=stop)
+    assert [run["exit_code"] for run in last_runs(catalogue, SITE)] == [143]
+
+
 # -- what fails
 
 
@@ -255,6 +286,19 @@ def test_a_store_that_fails_ends_publishing_and_all_that_is_left_stays_dirty(cat
     assert (done.days, done.left, done.exit_code) == (0, 2, 3)
     assert done.problems == [f"{DAY} is not in the lake as it is now: {FULL}"]
     assert list(dirty_days(catalogue, SITE)) == [DAY, NEXT_DAY]
+
+
+def test_a_catalogue_that_goes_away_meanwhile_leaves_the_report_of_what_was_done(
+    catalogue: Catalogue, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any, **__: Any) -> None:
+        raise CatalogueUnavailable("noting", "the server is gone", "Start it.")
+
+    tell(catalogue, "first", leg_seen(0))
+    monkeypatch.setattr(publish, "end_run", gone)
+    done = by_hand(catalogue, lake)
+    assert (done.days, done.exit_code) == (1, 3)
+    assert [problem.partition(":")[0] for problem in done.problems] == ["the end of this run is not noted"]
 
 
 def test_a_day_that_cannot_be_published_keeps_no_other_from_it(catalogue: Catalogue, lake: Lake) -> None:
@@ -285,7 +329,7 @@ def test_what_was_personal_becomes_null_with_the_next_publishing(
     before = publish_story("whole", everything())
     after = publish_story("destroyed", [destroyed(event) for event in everything()])
     assert {column for row in before for column in personal if row[column]} >= personal - {"did"}
-    assert {column for row in after for column in personal if row[column]} == set()
+    assert {column for row in after for column in personal if row[column] is not None} == set()
     assert sorted(row[table.row_id] for row in after) == sorted(row[table.row_id] for row in before)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from noojee_ingest.lake import publish
-from noojee_ingest.lake.errors import BadStatement, DamagedDay, LakeError, OtherVersion
+from noojee_ingest.lake import files, publish
+from noojee_ingest.lake.errors import BadStatement, DamagedDay, DayReplaced, LakeError, OtherVersion
 from noojee_ingest.lake.schema import CALL_RECORDS, LEGS
 from noojee_ingest.lake.sql import query
 from noojee_ingest.storage.errors import StoreUnavailable
@@ -76,6 +77,7 @@ def test_what_is_not_a_days_object_is_left_alone(three_days: Lake) -> None:
         "legs/stray.parquet",
         "legs/site=here/day=2026-03-10/other.parquet",
         "legs/site=here/day=x/legs.parquet",
+        "legs/site=here/day=2026-02-31/legs.parquet",
     ):
         path = three_days.path / name
         path.parent.mkdir(exist_ok=True)
@@ -147,6 +149,63 @@ def test_an_object_that_went_away_meanwhile_is_told(three_days: Lake, monkeypatc
     )
     with pytest.raises(StoreUnavailable, match=r"lake/legs/site=here/day=2026-03-10/legs\.parquet"):
         ask(three_days, "SELECT count(*) FROM legs")
+
+
+def published_while_read(lake: Lake, monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """Publish a day anew, up to ``times`` times, each between the reading of its footer and that of its pages.
+
+    Gives the numbers of rows that it had one after another.
+    """
+    check, rows = files._check_version, [2_000]
+
+    def publish_after(key: str, fragment: Any) -> None:
+        check(key, fragment)
+        if "day=2026-03-11" in key and len(rows) <= times:
+            rows.append(rows[-1] + 600)
+            lake.publish(*noise(rows[-1]), day=NEXT_DAY)
+
+    for day in (DAY, NEXT_DAY):
+        lake.publish(*noise(2_000), day=day)
+    monkeypatch.setattr(files, "_check_version", publish_after)
+    return rows
+
+
+def noise(number: int) -> list[dict[str, Any]]:
+    made = random.Random(number)
+    return [row(number=one, tag=made.randbytes(20).hex()) for one in range(number)]
+
+
+MOST = "SELECT count(DISTINCT tag) FROM legs"
+
+
+def test_a_day_that_is_published_while_it_is_read_is_asked_once_more(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = published_while_read(lake, monkeypatch, times=1)
+    assert ask(lake, MOST)[0] == [(2_000 + 2_600,)]
+    assert rows == [2_000, 2_600]
+
+
+def test_a_day_that_is_published_again_and_again_is_told_as_such_and_not_as_damage(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published_while_read(lake, monkeypatch, times=9)
+    with pytest.raises(DayReplaced, match=r"day=2026-03-11/legs\.parquet: it was published anew while.*Run again\."):
+        ask(lake, MOST)
+
+
+@pytest.mark.parametrize(
+    "condition", ["regexp_matches(tag, '(')", "strptime(tag, '%Y') IS NULL", "tag = (SELECT tag FROM legs)"]
+)
+def test_a_wrong_statement_has_no_file_read_for_damage(
+    three_days: Lake, monkeypatch: pytest.MonkeyPatch, condition: str
+) -> None:
+    def looked(_: files.Days) -> None:
+        raise AssertionError("the files were read from end to end")
+
+    monkeypatch.setattr(files.Days, "find_damage", looked)
+    with pytest.raises(BadStatement, match="Invalid Input Error"):
+        ask(three_days, f"SELECT leg_id FROM legs WHERE {condition}")
 
 
 # -- what may not be asked

@@ -105,7 +105,7 @@ class Site:
             return run_night(work, day=day)
 
     def poll(self, **asked: Any) -> PollReport:
-        with self.work(stop=asked.pop("stop", None), small=True, **asked) as work:
+        with self.work(stop=asked.pop("stop", None), small=True, actor="poll", **asked) as work:
             return run_poll(work)
 
     # looking

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import date, datetime, timedelta
@@ -56,7 +58,7 @@ def test_after_the_deadline_nothing_is_asked_and_what_is_left_is_named(site: Sit
     asked = site.requests()
     assert report.exit_code == 3
     assert report.unfinished.startswith("deadline 06:00 reached: ")
-    assert report.unfinished.endswith("; the next night goes on")
+    assert report.unfinished.endswith("; the next night goes on, or `noojee-ingest nightly --no-deadline` now")
     left = numbers(report.unfinished)
     assert asked[AUDIO] == 2 * BATCH
     assert left["hours not listed"] == 24 - asked[LISTS] > 0
@@ -76,7 +78,7 @@ def test_the_run_and_status_tell_of_it(site: Site) -> None:
     told = status_of(site)
     assert told.exit_code == 3
     assert told.runs[0].summary == report.summary
-    assert told.alarm == ""  # the night did run
+    assert told.alarm == f"the latest night, of 2026-03-11 03:30 AEDT, left something: {report.unfinished}"
 
 
 def test_the_next_night_does_the_rest_and_nothing_twice(site: Site) -> None:
@@ -120,15 +122,67 @@ def test_a_day_that_is_asked_for_by_name_has_no_deadline(site: Site) -> None:
     assert set(site.states().values()) == {"archived"}
 
 
+def test_a_night_that_waits_for_others_requests_ends_at_its_deadline_all_the_same(site: Site) -> None:
+    site.environ["SITES__HERE__CONCURRENT_REQUESTS"] = "1"
+    stop = threading.Event()
+    ended: list[NightReport] = []
+
+    def starved() -> None:
+        with site.work(stop=stop, NIGHTLY__DEADLINE="06:00") as work:
+            ended.append(run_night(work))
+
+    with site.work():  # holds the only request
+        night = threading.Thread(target=starved)
+        night.start()
+        deadline = time.monotonic() + 60
+        while not (site.folder / "catalogue.db").exists() or not site.rows("select 1 from run"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        site.pass_time(hours=5)
+        night.join(30)
+        stop.set()
+        night.join()
+    (report,) = ended
+    assert not report.interrupted
+    assert report.unfinished.startswith("deadline 06:00 reached: 24 hours not listed")
+
+
+def test_two_large_runs_leave_a_request_to_a_poll(site: Site) -> None:
+    stop = threading.Event()
+    timer = threading.Timer(30, stop.set)
+    timer.start()
+    with site.work(), site.work(actor="nightly --day"):
+        report = site.poll(stop=stop)
+    timer.cancel()
+    assert report.polls > 0
+    assert not report.interrupted
+
+
 def test_a_night_that_is_over_in_time_says_nothing_of_it(site: Site) -> None:
     report = site.night(NIGHTLY__DEADLINE="06:00")
     assert (report.exit_code, report.unfinished) == (0, "")
 
 
-def test_a_night_begun_after_its_deadline_has_until_tomorrow(site: Site) -> None:
+def test_a_night_begun_after_its_deadline_asks_nothing_unless_a_person_wants_it(site: Site) -> None:
     site.pass_time(hours=4)
     report = site.night(NIGHTLY__DEADLINE="06:00")
+    assert report.exit_code == 3
+    assert report.unfinished.startswith("deadline 06:00 reached: 24 hours not listed, call records not polled; ")
+    assert site.requests() == {}
+    assert status_of(site).exit_code == 3
+    with site.work(NIGHTLY__DEADLINE="06:00") as work:
+        report = run_night(work, no_deadline=True)
     assert (report.exit_code, report.unfinished) == (0, "")
+    assert status_of(site).exit_code == 0
+
+
+def test_hours_that_are_only_to_be_listed_again_are_told_apart(site: Site) -> None:
+    site.night()
+    site.pass_time(days=4, hours=3)
+    report = site.night(NIGHTLY__DEADLINE="06:00")
+    assert numbers(report.unfinished)["hours not listed"] == 4 * 24
+    assert numbers(report.unfinished)["hours not listed again"] == 24
+    assert sum(day.unlisted_hours for day in report.days) == 4 * 24
 
 
 def test_a_deadline_that_comes_when_all_is_asked_leaves_nothing(site: Site) -> None:

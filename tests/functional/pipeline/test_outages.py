@@ -8,9 +8,11 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,14 +23,13 @@ from noojee_ingest.catalogue.errors import CatalogueLocked
 from noojee_ingest.cli.exits import exit_of
 from noojee_ingest.noojee import AuthenticationFailed, Misconfigured, TimedOut, Unreachable
 from noojee_ingest.pipeline.errors import PhoneSystemDown, SpoolFailed
-from noojee_ingest.pipeline.night import Done, run_night
-from noojee_ingest.pipeline.work import MOST_DENIALS
+from noojee_ingest.pipeline.night import NIGHTLY, Done, run_night
+from noojee_ingest.pipeline.work import MOST_DENIALS, open_work
+from noojee_ingest.settings import SettingsError, load
 from noojee_ingest.storage import folder
 from noojee_ingest.storage.errors import StoreFull, StoreReadOnly, StoreUnavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from noojee_ingest.model import Leg
     from noojee_ingest.pipeline.report import NightReport
     from noojee_ingest.pipeline.work import Work
@@ -230,6 +231,51 @@ def test_a_store_that_cannot_be_written_ends_the_run_at_once(
     if after:
         assert not written[0] > after + 8  # nothing more was fetched only to be thrown away
     assert completes(begun)
+
+
+@pytest.mark.parametrize("failing", ["write_bytes", "_settle_folder"], ids=["written", "flushed"])
+def test_evidence_that_cannot_be_kept_ends_no_run(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """Sound audio is archived all the same; the legs that it concerns are tried again, and rejected then."""
+    site = make_site(not_audio_legs=3)
+    site.settings()
+    works = getattr(folder, failing)
+
+    def fails(target: int | Path, *told: Any) -> None:
+        path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else str(target)
+        if "/evidence/" in path:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        works(target, *told)
+
+    trouble = {leg.key: leg.trouble for leg in site.simulator.truth().ended(DAY) if leg.trouble != "none"}
+    not_audio = {key for key, what in trouble.items() if what != "empty"}  # of which there is nothing to keep
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, failing, fails)
+        report = site.night(**SMALL)
+    assert {key for key, state in site.states().items() if state == "pending"} == not_audio
+    assert {key for key, state in site.states().items() if state != "archived"} == set(trouble)
+    assert report.exit_code == 3
+    (problem,) = report.problems
+    assert problem.startswith("what came for 2 legs is no audio and could not be kept; a later run")
+    assert "evidence/" in problem
+    site.pass_time(hours=2)
+    assert site.night().problems == []
+    assert {key for key, state in site.states().items() if state == "rejected"} == set(trouble)
+    assert archive_agrees(site)
+
+
+def test_a_key_that_is_nowhere_ends_the_run_before_anything_is_made(site: Site) -> None:
+    site.settings()
+    settings = load(site.folder.parent / "config.toml", {})
+    with (
+        pytest.raises(SettingsError, match=r"sites\.here\.api_key: the phone system's API key is nowhere") as caught,
+        open_work(settings, "here", actor=NIGHTLY, stop=threading.Event()),
+    ):
+        pass
+    assert exit_of(caught.value) == 2
+    assert not site.folder.exists()
+    assert site.requests() == {}
 
 
 def test_a_spool_that_cannot_be_written_ends_the_run(begun: Site, tmp_path: Path) -> None:

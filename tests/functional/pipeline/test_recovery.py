@@ -258,7 +258,7 @@ def test_an_object_that_was_deleted_behind_our_back_is_a_finding_and_never_fetch
     report = site.night(day=DAY)
     assert report.recovery.gone == 1
     assert site.findings(key) == [
-        ("gone object", f"the journal names it for leg {site.legs()[leg]['leg_id']}, the store has it no more")
+        ("gone object", f"the journal names it for leg {site.legs()[leg]['leg_id']}, the store shows it no more")
     ]
     assert not victim.exists()
     assert site.legs()[leg]["state"] == "archived"  # that it was, stays a fact

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,8 @@ from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.runs import begin_run
 from noojee_ingest.cli.program import app
 from noojee_ingest.noojee import AuthenticationFailed
+from noojee_ingest.pipeline.errors import NightUnderWay
+from noojee_ingest.pipeline.night import Done, run_night
 from noojee_ingest.pipeline.status import SiteStatus, status
 
 if TYPE_CHECKING:
@@ -118,7 +122,10 @@ def test_a_night_that_died_or_still_runs_is_told_so(site: Site) -> None:
     site.pass_time(hours=24)
     with site.catalogue() as catalogue:
         run_id = begin_run(catalogue, site="here", flow="nightly", began=site.now())
-    assert status_of(site).alarm.endswith(": the latest, of 2026-03-12 03:30 AEDT, is running")
+    assert status_of(site).alarm == ""
+    site.pass_time(hours=3)
+    late = status_of(site, NIGHTLY__DEADLINE="06:00")
+    assert (late.exit_code, late.alarm[-12:]) == (3, ", is running")
     with closing(sqlite3.connect(site.folder / "catalogue.db")) as database, database:
         database.execute("update run set started = 1.0 where run_id = ?", [run_id])  # another process has its id now
     told = status_of(site)
@@ -175,3 +182,151 @@ def test_yesterday_is_that_of_the_site(make_site: Callable[..., Site]) -> None:
     assert status_of(site).alarm == ""
     site.set_clock(site.now() + timedelta(hours=1))  # half past midnight: another day waits for its night
     assert status_of(site).alarm.endswith("1 day waits")
+
+
+def lists_down(site: Site) -> None:
+    site.rule("retrieveMetaDataByHour", status=500)
+    assert site.night().exit_code == 3
+
+
+def key_refused(site: Site) -> None:
+    site.simulator.set_key("c0ffee00-7a11-11ec-9d3c-00163e1a2b3c")
+    with pytest.raises(AuthenticationFailed):
+        site.night()
+
+
+@pytest.mark.parametrize("failed", [lists_down, key_refused])
+def test_the_day_of_a_first_night_that_failed_is_archived_by_the_second(
+    site: Site, failed: Callable[[Site], None]
+) -> None:
+    failed(site)
+    assert status_of(site).exit_code == 3
+    assert [(day.day, day.unlisted_hours) for day in status_of(site).days[:1]] == [(date(2026, 3, 10), 24)]
+    site.simulator.clear_rules()
+    site.simulator.set_key(KEY)
+    site.pass_time(hours=24)
+    assert site.night().exit_code == 0
+    known = {key for key, leg in site.legs().items() if leg["day"] == date(2026, 3, 10)}
+    assert known == {leg.key for leg in site.simulator.truth().ended(date(2026, 3, 10))}
+    assert [day.unlisted_hours for day in status_of(site).days] == [0, 0, None]
+
+
+@both_kinds
+def test_a_night_whose_lists_did_not_answer_is_red_until_one_is_good_again(
+    site: Site, of_kind: Callable[[Site], None]
+) -> None:
+    of_kind(site)
+    site.night()
+    site.rule("getCampaignTemplateList", status=500)
+    site.pass_time(hours=24)
+    report = site.night()
+    assert report.undone.startswith("1 not done, first: no call records are listed")
+    told = status_of(site)
+    assert (told.exit_code, sum(day.gaps for day in told.days)) == (3, 0)
+    assert told.alarm == f"the latest night, of 2026-03-12 03:30 AEDT, left something: {report.undone}"
+    assert told.runs[0].summary == report.summary
+    assert report.undone in report.summary
+    site.simulator.clear_rules()
+    site.night()
+    assert (status_of(site).exit_code, status_of(site).alarm) == (0, "")
+
+
+def test_polls_that_fail_again_and_again_are_told(site: Site) -> None:
+    site.night()
+    site.rule("getCampaignTemplateList", status=500)
+    site.poll()
+    site.poll()
+    assert status_of(site).alarm == ""
+    site.poll()
+    told = status_of(site)
+    assert told.exit_code == 3
+    assert told.alarm.startswith(
+        "the latest 3 polls of the call record lists did not end well: the last one, of 2026-03"
+    )
+    site.simulator.clear_rules()
+    site.poll()
+    assert status_of(site).alarm == ""
+
+
+def test_gaps_of_an_earlier_day_that_was_asked_for_by_name_are_red(make_site: Callable[..., Site]) -> None:
+    site = make_site(not_audio_legs=2, days=4)
+    assert site.night(day=date(2026, 3, 8)).exit_code == 3
+    site.night()
+    told = {day.day: (day.unlisted_hours, day.gaps) for day in status_of(site).days[:-1]}  # without today
+    assert told.pop(date(2026, 3, 8)) == (0, 2)
+    assert told == {date(2026, 3, 10): (0, 2)}  # nobody wanted the day between
+
+
+def test_gaps_and_gone_objects_of_days_before_those_shown_stay_in_the_exit_code(make_site: Callable[..., Site]) -> None:
+    site = make_site(not_audio_legs=2, days=3)
+    site.night(day=date(2026, 3, 8))
+    site.night()
+    settings = site.settings()
+    with site.catalogue() as catalogue:
+        told = status(catalogue, settings, "here", days=1)
+        assert (next(day.day for day in told.days), told.older_gaps) == (date(2026, 3, 10), 2)
+        with closing(sqlite3.connect(site.folder / "catalogue.db")) as database, database:
+            database.execute("update day set rejected = 0")
+        assert (status(catalogue, settings, "here", days=1).exit_code) == 0
+    with closing(sqlite3.connect(site.folder / "catalogue.db")) as database, database:
+        database.execute("update day set rejected = 2 where day = '2026-03-08'")
+        database.execute("insert into finding values ('object', 'a', 'gone object', 'here', '2026-03-08', '')")
+        database.execute("update day set findings = findings + 1 where day = '2026-03-08'")
+    with site.catalogue() as catalogue:
+        told = status(catalogue, settings, "here", days=1)
+    assert (told.exit_code, told.older_gaps, told.older_gone) == (4, 2, 1)
+    config = str(site.folder.parent / "config.toml")
+    environ = {f"NOOJEE_INGEST_{name}": text for name, text in {"SITES__HERE__API_KEY": KEY, **site.environ}.items()}
+    said = CliRunner().invoke(app, ["status", "--days", "1", "--config", config], env=environ)
+    assert said.exit_code == 4
+    assert "Days before these: 2 gaps, 1 objects gone; see --days." in said.stdout
+
+
+AT_WORK = """
+import sys
+from datetime import datetime
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.runs import begin_run
+
+catalogue = Catalogue.open(sys.argv[1])
+begin_run(catalogue, site=sys.argv[2], flow="nightly", began=datetime.fromisoformat("2026-03-10T16:30:00+00:00"))
+print("at work", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_night_beside_another_one_does_nothing_and_says_so(site: Site) -> None:
+    url = site.settings().catalogue.url
+    site.poll()
+    site.requests()
+
+    def at_work(slug: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", AT_WORK, url, slug]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        return process
+
+    with at_work("here") as one:
+        try:
+            with pytest.raises(NightUnderWay, match=f"night of site here: another is under way, process {one.pid} of "):
+                site.night()
+            assert (site.requests(), len(site.rows("select * from run"))) == ({}, 2)
+            assert site.night(day=date(2026, 3, 10)).exit_code == 0
+        finally:
+            one.kill()
+    with at_work("other") as another:
+        try:
+            assert site.night().exit_code == 0
+        finally:
+            another.kill()
+
+
+def test_a_second_ctrl_c_is_noted_as_the_process_ends(site: Site) -> None:
+    def interrupted(_: object) -> Done:
+        raise KeyboardInterrupt
+
+    with site.work() as work, pytest.raises(KeyboardInterrupt):
+        run_night(work, submit=interrupted)
+    (run,) = status_of(site).runs
+    assert (run.exit_code, run.summary) == (130, "interrupted at once, by a second Ctrl-C")

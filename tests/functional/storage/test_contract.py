@@ -215,6 +215,12 @@ def test_a_range_is_read_in_pieces(archive: Root, put: Put) -> None:
         assert b"".join(iter(lambda: body.read(70_001), b"")) == DATA[100:500_100]
 
 
+def test_the_version_that_was_put_is_read_by_its_name(archive: Root, put: Put) -> None:
+    stored = put(archive, KEY, DATA)
+    with archive.open(KEY, 100, 500_000, version_id=stored.version_id) as body:
+        assert body.read() == DATA[100:500_100]
+
+
 @pytest.mark.parametrize(("offset", "length"), [(-1, None), (0, -1)])
 def test_a_negative_range_is_refused(archive: Root, put: Put, offset: int, length: int | None) -> None:
     put(archive, KEY, DATA)

@@ -598,6 +598,24 @@ def test_the_four_roots_are_handed_out_by_name(tmp_path: Path) -> None:
     assert [root.name for root in (store.archive, store.evidence, store.lake, store.scratch)] == list(RootName)
 
 
+def test_a_version_is_not_found_where_there_are_none(tmp_path: Path, put: Callable[..., Stored]) -> None:
+    archive = open_folder_store(tmp_path).archive
+    put(archive, "x", b"sound")
+    with pytest.raises(NotFound, match="a folder store has no version 'v1'"):
+        archive.open("x", version_id="v1")
+
+
+@pytest.mark.parametrize("length", [None, 5])
+def test_a_disk_that_fails_while_it_is_read_is_told_as_the_stores_fault(tmp_path: Path, length: int | None) -> None:
+    archive = open_folder_store(tmp_path).archive
+    (tmp_path / "archive" / "x").symlink_to("/proc/self/mem")  # whose first bytes nobody can read
+    with (
+        archive.open("x", 0, length) as body,
+        pytest.raises(StoreUnavailable, match=r"reading archive/x: .*Input/output"),
+    ):
+        body.read()
+
+
 def test_a_store_opened_for_reading_is_read_and_not_touched(tmp_path: Path, put: Callable[..., Stored]) -> None:
     stored = put(open_folder_store(tmp_path / "store").archive, "audio/x.wav", b"sound")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}

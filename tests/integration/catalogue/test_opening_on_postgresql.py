@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from noojee_ingest.catalogue.apply import apply
+from noojee_ingest.catalogue.apply import apply, apply_within
 from noojee_ingest.catalogue.budget import open_budget
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.errors import CatalogueLocked, CatalogueUnavailable
@@ -176,6 +176,25 @@ def test_what_lies_in_the_public_schema_does_not_matter(
             connection.execute("DROP TABLE public.open_segment")
 
 
+def test_views_and_tables_of_others_that_have_our_names_stay_and_do_not_matter(
+    postgres_server: PostgresServer, address: dict[str, str]
+) -> None:
+    with postgres_server.connect() as connection:
+        connection.execute("CREATE VIEW public.legs AS SELECT 7 AS mine")
+        connection.execute("CREATE TABLE public.call_records (theirs int)")
+        connection.execute("CREATE TABLE public.lease (tenant text)")
+        try:
+            with closing(Catalogue.open(**address)) as catalogue:
+                apply(catalogue, STORY)
+            with closing(open_budget(**address)) as budget:
+                assert budget.lease("acme", "us", wanted=1, allowed=8, seconds=60) == 1
+            assert connection.execute("SELECT mine FROM public.legs").fetchall() == [(7,)]
+            assert connection.execute(f"SELECT count(*) FROM {address['schema']}.legs").fetchone() != (0,)
+        finally:
+            connection.execute("DROP VIEW public.legs")
+            connection.execute("DROP TABLE public.call_records, public.lease")
+
+
 @pytest.mark.parametrize("schema", ["", "Archive", "x" * 49, 'a"b', "pg_mine", "a b", "a;b"])
 def test_a_schema_is_a_plain_name(postgres_server: PostgresServer, schema: str) -> None:
     refused(CatalogueUnavailable, lambda: Catalogue.open(postgres_server.url(), schema=schema))
@@ -191,6 +210,33 @@ def test_a_catalogue_through_a_unix_socket(postgres_server: PostgresServer, addr
     with closing(Catalogue.open(url, schema=address["schema"])) as catalogue:
         assert rows(catalogue, RevisionRow) == [{"revision": REVISION}]
         assert str(postgres_server.folder) in catalogue.location.name
+
+
+def test_a_server_that_lets_nobody_write_is_told_as_such(catalogue: Catalogue) -> None:
+    def write_to_a_standby() -> None:
+        with catalogue.write("writing") as connection:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            apply_within(connection, [STORY])
+
+    said = refused(CatalogueUnavailable, write_to_a_standby)
+    assert "lets nobody write" in said
+    assert "rebuild" not in said
+
+
+def test_an_error_that_no_rebuild_would_mend_is_not_told_as_one(
+    postgres_server: PostgresServer, catalogue: Catalogue, address: dict[str, str]
+) -> None:
+    def ask() -> None:
+        with catalogue.read("asking") as connection:
+            connection.exec_driver_sql("SET LOCAL statement_timeout TO 1")
+            connection.exec_driver_sql("SELECT pg_sleep(30)")
+
+    said = refused(CatalogueUnavailable, ask)
+    assert "statement timeout" in said
+    assert "rebuild" not in said
+    with postgres_server.connect() as owner:
+        owner.execute(f"DROP TABLE {address['schema']}.leg_term")
+    assert "`noojee-ingest catalogue rebuild`" in refused(CatalogueUnavailable, lambda: apply(catalogue, STORY))
 
 
 # -- held by another

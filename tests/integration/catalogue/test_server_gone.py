@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -110,6 +112,51 @@ def test_a_connection_that_is_cut_in_mid_batch_leaves_nothing_of_it(
     assert contents(catalogue) == contents(whole)
 
 
+def test_a_server_that_ends_idle_sessions_does_not_end_our_hold(
+    own_server: PostgresServer, postgres_schema: str
+) -> None:
+    with own_server.connect() as owner:
+        owner.execute("ALTER DATABASE archive_tests SET idle_session_timeout TO '200ms'")
+        try:
+            with closing(Catalogue.open(own_server.url(), schema=postgres_schema)):
+                with own_server.connect() as idler:
+                    assert select.select([idler.fileno()], [], [], 30)[0]  # that one was ended
+                with closing(locate(own_server.url(), postgres_schema).hold()) as rebuild:
+                    assert not rebuild.alone(seconds=0)
+        finally:
+            owner.execute("ALTER DATABASE archive_tests RESET idle_session_timeout")
+
+
+# -- many rows at once
+
+MANY = Segment("journal/many", tuple(leg_seen(number) for number in range(100)))
+"""So many rows go by COPY."""
+
+
+def test_a_table_that_is_locked_while_many_rows_are_copied_is_told_as_locked(
+    postgres_server: PostgresServer, opened: Opened, address: dict[str, str]
+) -> None:
+    catalogue = opened(busy_seconds=0.2)
+    with postgres_server.connect() as other, other.transaction():
+        other.execute(f"LOCK TABLE {address['schema']}.leg_seen IN SHARE MODE")
+        assert "journal/many" in refused(CatalogueLocked, lambda: apply(catalogue, MANY))
+    assert apply(catalogue, MANY)
+
+
+def test_a_row_that_is_refused_is_in_no_message_and_no_traceback(
+    postgres_server: PostgresServer, opened: Opened, address: dict[str, str]
+) -> None:
+    catalogue = opened()
+    with postgres_server.connect() as owner:
+        owner.execute(f"ALTER TABLE {address['schema']}.leg_seen ADD CONSTRAINT nobody CHECK (destination IS NULL)")
+        for segment in (MANY, Segment("journal/one", (leg_seen(1),))):
+            with pytest.raises(CatalogueUnavailable) as raised:
+                apply(catalogue, segment)
+            told = "".join(traceback.format_exception(raised.value))
+            assert 'violates check constraint "nobody"' in told
+            assert "0412345678" not in told
+
+
 # -- others at the same time
 
 
@@ -179,8 +226,9 @@ def test_sites_do_not_wait_for_each_other(opened: Opened) -> None:
     assert {row["site"] for row in rows(catalogue, LegRow)} == {SITE, "zenith"}
 
 
+@pytest.mark.parametrize("table", ["day", "leg_seen"], ids=["a few rows", "rows that are copied"])
 def test_a_deadlock_with_another_program_is_tried_again(
-    postgres_server: PostgresServer, opened: Opened, address: dict[str, str]
+    postgres_server: PostgresServer, opened: Opened, address: dict[str, str], table: str
 ) -> None:
     catalogue = opened()
     apply(catalogue, Segment("journal/a", (leg_seen(1),)))
@@ -190,18 +238,16 @@ def test_a_deadlock_with_another_program_is_tried_again(
         other.execute("SET deadlock_timeout TO '1h'")
         given: list[object] = []
         with other.transaction():
-            other.execute("LOCK TABLE day")
-            ours = threading.Thread(
-                target=lambda: given.extend(together(lambda: apply(catalogue, Segment("journal/b", (leg_seen(2),)))))
-            )
+            other.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            ours = threading.Thread(target=lambda: given.extend(together(lambda: apply(catalogue, MANY))))
             ours.start()
-            while watcher.execute(waiting, [f"{address['schema']}.day"]).fetchone() == (0,):
+            while watcher.execute(waiting, [f"{address['schema']}.{table}"]).fetchone() == (0,):
                 time.sleep(0.01)
             lock = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' applies to ' || %s, 0))"
             other.execute(lock, [SITE])
         ours.join()
     assert given == [True]
-    assert len(rows(catalogue, LegRow)) == 2
+    assert len(rows(catalogue, LegRow)) == 100
 
 
 def test_a_transaction_that_collides_again_and_again_is_told_as_such(

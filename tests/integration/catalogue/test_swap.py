@@ -40,8 +40,9 @@ def test_what_readers_may_do_they_may_after_a_rebuild(
     catalogue.close()
     with postgres_server.connect() as owner:
         for grant in (
-            f"GRANT USAGE ON SCHEMA {schema} TO reader",
+            f"GRANT USAGE ON SCHEMA {schema} TO reader WITH GRANT OPTION",
             f"GRANT SELECT ON {schema}.legs, {schema}.day TO reader",
+            f"GRANT SELECT ON {schema}.call_records TO reader WITH GRANT OPTION",
             f"GRANT SELECT (call_id, judged) ON {schema}.call TO reader",
             f"GRANT SELECT, INSERT ON {schema}.run TO writer",
             f"GRANT SELECT ON {schema}.revision TO PUBLIC",

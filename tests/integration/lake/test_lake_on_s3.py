@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import socket
+import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from noojee_ingest.lake.schema import CALL_RECORDS, LEGS, TABLES, Table
 from noojee_ingest.lake.sql import query
 from noojee_ingest.storage.errors import StoreUnavailable
 from noojee_ingest.storage.root import RootName
-from noojee_ingest.storage.s3 import open_s3_store
+from noojee_ingest.storage.s3 import open_s3_root, open_s3_store
 from noojee_ingest.storage.s3_options import S3Options
 from tests.functional.lake.conftest import DAY, NEXT_DAY, Counting, in_one_spelling, row
 from tests.integration.s3_server import OWNER, READER, STRANGER, Keys, S3Server
@@ -113,7 +116,7 @@ def test_who_may_only_read_can_ask(lake: BucketLake, sign_in: Callable[[Keys], N
     lake.publish(row())
     sign_in(READER)
     reading = BucketLake.__new__(BucketLake)
-    reading.options, reading.root = lake.options, open_s3_store(lake.options, to_write=False).lake
+    reading.options, reading.root = lake.options, open_s3_root(lake.options, RootName.LAKE)
     assert reading.ask("SELECT count(*) FROM legs")[0] == [(1,)]
 
 
@@ -134,3 +137,48 @@ def test_without_credentials_it_says_what_to_set(lake: BucketLake, monkeypatch: 
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(StoreUnavailable, match="no usable credentials"):
         _ = lake.files
+
+
+def test_an_endpoint_of_the_environment_is_the_one_that_is_asked(
+    lake: BucketLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not AWS, with this store's keys."""
+    lake.publish(row())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", lake.options.endpoint)
+    lake.options = replace(lake.options, endpoint="")
+    assert lake.ask("SELECT count(*) FROM legs")[0] == [(1,)]
+
+
+def test_a_proxy_of_the_environment_is_used_and_its_exceptions_hold(
+    lake: BucketLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.publish(row())
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        refuse = threading.Thread(target=_refuse_once, args=(proxy, asked := list[bytes]()))
+        refuse.start()
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("NO_PROXY", "")
+        lake.options = replace(lake.options, connect_timeout=2.0, read_timeout=2.0)
+        with pytest.raises(StoreUnavailable):
+            lake.ask("SELECT count(*) FROM legs")
+        refuse.join(30)
+    assert asked[0].partition(b" ")[2].startswith(b"http://")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert lake.ask("SELECT count(*) FROM legs")[0] == [(1,)]
+
+
+def _refuse_once(proxy: socket.socket, asked: list[bytes]) -> None:
+    connection, _ = proxy.accept()
+    with connection:
+        asked.append(connection.recv(65536))
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
+    lake: BucketLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "socks9://me:geheim@127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(StoreUnavailable, match="no proxy that it can use") as told:
+        _ = lake.files
+    assert "geheim" not in str(told.value)

@@ -31,7 +31,7 @@ from tests.functional.lake.conftest import Counting, in_one_spelling, row
 from tests.functional.lake.test_publishing_runs import Held, beside, tell
 from tests.integration.postgres_server import PostgresServer
 from tests.integration.s3_server import OWNER, Keys, S3Server
-from tests.unit.journal.story import DAY, NEXT_DAY, SITE, everything, leg_seen, stored
+from tests.unit.journal.story import DAY, NEXT_DAY, SITE, call_seen, everything, leg_seen, stored
 
 
 @pytest.fixture
@@ -111,6 +111,23 @@ def test_who_is_overtaken_leaves_the_day_to_be_published_again(
     by_hand(on_postgresql, root, tmp_path)
     assert published("SELECT state FROM legs") == [{"state": "archived"}]
     assert dirty_days(on_postgresql, SITE) == {}
+
+
+def test_who_is_overtaken_by_a_run_that_has_ended_before_it_does_leaves_the_day_dirty(
+    on_postgresql: Catalogue, root: Any, published: Callable[[str], list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    tell(on_postgresql, "first", leg_seen(0), call_seen(0))
+    older, newer = Held(root, "legs"), Held(root, "call_records")
+    with beside(lambda: by_hand(on_postgresql, older, tmp_path)) as ends_first:
+        assert older.began.wait(30)
+        tell(on_postgresql, "second", stored(0))
+        with beside(lambda: by_hand(on_postgresql, newer, tmp_path)):
+            assert newer.began.wait(30)  # its legs are in the lake
+            older.go.set()
+            ends_first.join(30)
+            newer.go.set()
+    assert published("SELECT state FROM legs") == [{"state": "discovered"}]
+    assert list(dirty_days(on_postgresql, SITE)) == [DAY]
 
 
 def test_sql_asks_the_lake_of_the_store_that_the_settings_name(

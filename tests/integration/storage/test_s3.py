@@ -103,6 +103,35 @@ def test_what_is_withdrawn_is_one_version_and_no_marker_stays(
     assert s3_server.versions("versioned", full(archive, "x")) == []
 
 
+@pytest.mark.parametrize("hidden", ["by a marker", "by another version"])
+def test_a_version_that_is_hidden_is_read_by_its_name(
+    s3_server: S3Server, s3_root: S3RootMaker, put: Put, hidden: str
+) -> None:
+    archive = s3_root("versioned")
+    stored = put(archive, "x", b"sound")
+    if hidden == "by a marker":
+        s3_server.owner.delete_object(Bucket="versioned", Key=full(archive, "x"))
+    else:
+        s3_server.owner.put_object(Bucket="versioned", Key=full(archive, "x"), Body=b"other")
+    with archive.open("x", version_id=stored.version_id) as body:
+        assert body.read() == b"sound"
+    marker, *_ = s3_server.versions("versioned", full(archive, "x"))[::-1]
+    if hidden == "by a marker":
+        with pytest.raises(NotFound):
+            archive.open("x", version_id=marker[1])
+
+
+@pytest.mark.parametrize("version_id", ["0" * 32, "not a version"])
+@pytest.mark.parametrize("length", [None, 0, 5])
+def test_a_version_that_is_not_there_is_not_found(
+    s3_root: S3RootMaker, put: Put, version_id: str, length: int | None
+) -> None:
+    archive = s3_root("versioned")
+    put(archive, "x", b"sound")
+    with pytest.raises(NotFound, match="version"):
+        archive.open("x", 0, length, version_id=version_id)
+
+
 def test_who_names_no_version_withdraws_none_where_there_are_versions(s3_root: S3RootMaker, put: Put) -> None:
     archive = s3_root("versioned")
     stored = put(archive, "x", b"sound")

@@ -17,7 +17,7 @@ import pytest
 from noojee_ingest.storage import s3_proof
 from noojee_ingest.storage.errors import StorageError, StoreReadOnly, StoreUnavailable
 from noojee_ingest.storage.root import RootName, Stored
-from noojee_ingest.storage.s3 import open_s3_store
+from noojee_ingest.storage.s3 import open_s3_root, open_s3_store
 from noojee_ingest.storage.s3_options import Place, S3Options
 from tests.integration.faulty_proxy import FaultyProxy, with_the_right_checksum, without_condition
 from tests.integration.s3_server import OWNER, READER, STRANGER, Keys, S3Server, free_ports
@@ -139,7 +139,7 @@ def test_who_may_only_read_opens_to_read(
     s3_proof._proven.clear()
     sign_in(READER)
     faulty_proxy.requests.clear()
-    archive = open_s3_store(options, to_write=False).archive
+    archive = open_s3_root(options, RootName.ARCHIVE)
     assert faulty_proxy.asked("PUT") == []
     assert archive.head("x").size == 5
     with pytest.raises(StoreReadOnly, match="grant s3:PutObject"):
@@ -148,6 +148,15 @@ def test_who_may_only_read_opens_to_read(
         archive.withdraw("x", version_id="", decision="d1")
     with pytest.raises(StoreReadOnly):
         open_s3_store(options)
+
+
+def test_a_root_that_is_opened_to_be_read_is_the_only_one_asked(
+    s3_options: OptionsMaker, faulty_proxy: FaultyProxy
+) -> None:
+    buckets = {name: Place("never-made", name) for name in RootName} | {RootName.LAKE: Place("plain", "alone")}
+    root = open_s3_root(s3_options(places=buckets, endpoint=faulty_proxy.endpoint), RootName.LAKE)
+    assert [(request.method, request.path.split("?")[0]) for request in faulty_proxy.requests] == [("GET", "/plain")]
+    assert list(root.list("")) == []
 
 
 @pytest.mark.parametrize(
@@ -200,7 +209,7 @@ def test_nobody_at_the_address_is_told(s3_options: OptionsMaker) -> None:
 
 def test_a_web_server_is_no_store(s3_options: OptionsMaker, html_server: str) -> None:
     with pytest.raises(StoreUnavailable, match="what answered does not speak S3"):
-        open_s3_store(s3_options(endpoint=html_server, attempts=2), to_write=False)
+        open_s3_store(s3_options(endpoint=html_server, attempts=2))
 
 
 @pytest.mark.parametrize(

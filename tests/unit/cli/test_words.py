@@ -97,7 +97,7 @@ HARMLESS = set(string.ascii_letters + string.digits + "-._")
 
 @given(st.text(), st.text(), st.text())
 def test_no_id_can_make_a_file_name_harmful(call: str, unique: str, leg: str) -> None:
-    name = file_name(ArchivedAudio("a" * 32, call, unique, leg, "k", 1, "b" * 64, "wav", 1.0))
+    name = file_name(ArchivedAudio("a" * 32, call, unique, leg, "k", "", 1, "b" * 64, "wav", 1.0))
     assert set(name) <= HARMLESS
     assert not name.startswith((".", "-"))
     assert len(name) < 100

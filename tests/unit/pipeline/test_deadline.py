@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from noojee_ingest.noojee import Interrupted, TurnKind
-from noojee_ingest.pipeline.deadline import UntilDeadline, next_deadline
+from noojee_ingest.pipeline.deadline import UntilDeadline, nights_deadline
 from noojee_ingest.settings import Nightly
 
 MELBOURNE = ZoneInfo("Australia/Melbourne")
@@ -22,33 +22,35 @@ MELBOURNE = ZoneInfo("Australia/Melbourne")
     [
         ("2026-03-11T00:30:00+11:00", "06:00", "2026-03-11T06:00:00+11:00"),
         ("2026-03-11T05:59:59+11:00", "06:00", "2026-03-11T06:00:00+11:00"),
-        ("2026-03-11T06:00:00+11:00", "06:00", "2026-03-12T06:00:00+11:00"),  # begun at it: tomorrow's
-        ("2026-03-11T14:00:00+11:00", "06:00", "2026-03-12T06:00:00+11:00"),
+        ("2026-03-11T06:10:00+11:00", "06:00", "2026-03-11T06:00:00+11:00"),  # a repetition comes too late
+        ("2026-03-11T17:59:59+11:00", "06:00", "2026-03-11T06:00:00+11:00"),
+        ("2026-03-11T18:00:00+11:00", "06:00", "2026-03-12T06:00:00+11:00"),  # the evening is of the next night
+        ("2026-03-11T01:00:00+11:00", "22:00", "2026-03-10T22:00:00+11:00"),
         ("2026-03-10T13:30:00+00:00", "06:00", "2026-03-11T06:00:00+11:00"),  # the day is the site's
         ("2026-03-11T22:00:00+11:00", "00:00", "2026-03-12T00:00:00+11:00"),
         # the night to 5 April 2026 has 02:00 to 03:00 twice
         ("2026-04-05T00:30:00+11:00", "06:00", "2026-04-05T06:00:00+10:00"),
         ("2026-04-05T00:30:00+11:00", "02:30", "2026-04-05T02:30:00+11:00"),  # the first of two
-        ("2026-04-05T02:40:00+11:00", "02:30", "2026-04-06T02:30:00+10:00"),  # and the second is none
+        ("2026-04-05T02:40:00+11:00", "02:30", "2026-04-05T02:30:00+11:00"),  # and the second is none
         # the night to 4 October 2026 goes from 02:00 to 03:00
         ("2026-10-04T00:30:00+10:00", "06:00", "2026-10-04T06:00:00+11:00"),
         ("2026-10-04T00:30:00+10:00", "02:30", "2026-10-04T03:30:00+11:00"),
         ("2026-10-04T03:15:00+11:00", "02:30", "2026-10-04T03:30:00+11:00"),
-        ("2026-10-04T03:30:00+11:00", "02:30", "2026-10-05T02:30:00+11:00"),
+        ("2026-10-04T15:30:00+11:00", "02:30", "2026-10-05T02:30:00+11:00"),
     ],
 )
-def test_the_deadline_is_the_next_one_and_comes_once_a_day(now: str, at: str, deadline: str) -> None:
-    found = next_deadline(datetime.fromisoformat(now), time.fromisoformat(at), MELBOURNE)
+def test_the_deadline_is_the_first_of_which_a_night_is_not_12_hours_late(now: str, at: str, deadline: str) -> None:
+    found = nights_deadline(datetime.fromisoformat(now), time.fromisoformat(at), MELBOURNE)
     assert found == datetime.fromisoformat(deadline)
     assert found.utcoffset() == timedelta(0)
 
 
-def test_from_every_hour_of_a_year_the_deadline_is_ahead_and_at_most_25_hours_away() -> None:
+def test_from_every_hour_of_a_year_the_deadline_is_at_most_12_hours_over_and_13_ahead() -> None:
     start = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
     for at in (time(0), time(2), time(2, 30), time(3), time(6)):
         for number in range(366 * 24):
             now = start + timedelta(hours=number)
-            assert timedelta(0) < next_deadline(now, at, MELBOURNE) - now <= timedelta(hours=25)
+            assert timedelta(hours=-12) < nights_deadline(now, at, MELBOURNE) - now <= timedelta(hours=13)
 
 
 class Clock:

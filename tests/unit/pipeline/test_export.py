@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from noojee_ingest.catalogue.terms import BadSearch
 from noojee_ingest.pipeline.export import COLUMNS, write_csv
 
 
@@ -51,6 +53,17 @@ def test_values_are_written_plainly_and_null_as_nothing() -> None:
     )
     told = {"started": "2026-03-10T16:30:00.000000Z", "day": "2026-03-10", "seconds": "30.0625", "hour": "0"}
     assert line == dict.fromkeys(COLUMNS, "") | told | {"findings": '["double", "unsound"]'}
+
+
+def test_a_question_that_is_wrong_leaves_nothing_written() -> None:
+    def asked() -> Iterator[list[dict[str, Any]]]:
+        raise BadSearch("the text 'ab' is too short")
+        yield []
+
+    file = io.StringIO(newline="")
+    with pytest.raises(BadSearch):
+        write_csv(asked(), file)
+    assert file.getvalue() == ""
 
 
 def test_lines_end_as_the_standard_says() -> None:
