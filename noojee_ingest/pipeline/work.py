@@ -144,7 +144,7 @@ def open_work(
         budget = SiteBudget(
             stack.enter_context(closing(open_budget(settings.catalogue.url))),
             slug,
-            allowed=allowed if small else max(1, allowed - 1),  # two large runs leave one to a small one, too
+            allowed=allowed,
             wanted=1 if small else max(1, allowed - 1),
             lease_seconds=2 * site.read_timeout_seconds + 10,
             intervals={TurnKind.BY_HOUR: site.by_hour_interval_seconds, TurnKind.LEAD: 0.1},
