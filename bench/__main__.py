@@ -122,7 +122,7 @@ class Bench:
     def _night(self, place: places.Place) -> dict[str, Any]:
         config = place.folder / "config.toml"
         general = SETTINGS.format(
-            folder=place.folder, url=self._phone.url, threads=self._threads, requests=self._threads + 1
+            folder=place.folder, url=self._phone.url, threads=self._threads, requests=self._threads + 2
         )
         config.write_text(general + place.settings)
         self._phone.set_clock(NOW)

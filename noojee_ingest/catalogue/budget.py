@@ -44,6 +44,9 @@ class Budget(Protocol):
     def give_back(self, holder: str) -> None:
         """End a lease."""
 
+    def holders(self, site: str) -> list[str]:
+        """Who leases any of the site's requests now."""
+
     def leased_sites(self) -> list[str]:
         """The sites of which any request is leased now."""
 
@@ -95,11 +98,16 @@ class BudgetFile:
     def give_back(self, holder: str) -> None:
         self._changed("giving back a lease", lambda c: c.execute("DELETE FROM lease WHERE holder = ?", (holder,)))
 
+    def holders(self, site: str) -> list[str]:
+        return [holder for of_site, holder in self._leases() if of_site == site]
+
     def leased_sites(self) -> list[str]:
-        def look(connection: sqlite3.Connection) -> list[str]:
+        return sorted({site for site, _ in self._leases()})
+
+    def _leases(self) -> list[tuple[str, str]]:
+        def look(connection: sqlite3.Connection) -> list[tuple[str, str]]:
             now = _begin(connection)
-            found = connection.execute("SELECT DISTINCT site FROM lease WHERE expires > ? ORDER BY site", (now,))
-            return [site for (site,) in found]
+            return connection.execute("SELECT site, holder FROM lease WHERE expires > ?", (now,)).fetchall()
 
         return self._changed("looking for leases", look)
 

@@ -71,11 +71,17 @@ class BudgetOnServer:
         with self._changing("giving back a lease") as connection:
             _do(connection, "DELETE FROM lease WHERE holder = :holder", holder=holder)
 
+    def holders(self, site: str) -> list[str]:
+        return [holder for of_site, holder in self._leases() if of_site == site]
+
     def leased_sites(self) -> list[str]:
+        return sorted({site for site, _ in self._leases()})
+
+    def _leases(self) -> list[tuple[str, str]]:
         with self._changing("looking for leases") as connection:
-            now = _begin(connection)
-            question = text("SELECT DISTINCT site FROM lease WHERE expires > :now ORDER BY site")
-            return list(connection.execute(question, {"now": now}).scalars())
+            now = {"now": _begin(connection)}
+            found = connection.execute(text("SELECT site, holder FROM lease WHERE expires > :now"), now)
+            return [(site, holder) for site, holder in found]
 
     def close(self) -> None:
         self.engine.dispose()

@@ -10,7 +10,10 @@ from contextlib import contextmanager, nullcontext, suppress
 from types import TracebackType
 
 from noojee_ingest.catalogue.budget import Budget
+from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.errors import CatalogueError, CatalogueUnavailable
+from noojee_ingest.catalogue.processes import identity, this_process
+from noojee_ingest.catalogue.runs import is_alive
 from noojee_ingest.noojee import Interrupted, TurnKind
 
 LOOK_SECONDS = 0.5  # between two looks at the stop event
@@ -45,7 +48,7 @@ class SiteBudget:
         self._lease_seconds = lease_seconds
         self._intervals = intervals
         self._stop = stop
-        self._holder = uuid.uuid4().hex
+        self._holder = " ".join(map(str, (*identity(this_process()), uuid.uuid4().hex)))
         self._changed = threading.Condition()
         self._granted = 0
         self._used = 0
@@ -127,3 +130,16 @@ class SiteBudget:
         self.seconds_waited += max(0.0, seconds)
         if self._stop.wait(seconds):
             raise Interrupted(f"stopped while waiting for the next {kind} request")
+
+
+def end_leases_of_the_dead(budget: Budget, site: str, catalogue: Catalogue) -> None:
+    """Give back what processes of this host held when they died: its connections ended with the process.
+
+    A process of another host may only be cut off from the catalogue and still ask the phone system: its lease runs out.
+    """
+    for holder in budget.holders(site):
+        host, *of_host = holder.split()
+        if host == this_process()["host"]:
+            process = {"host": host, "pid": int(of_host[0]), "started": float(of_host[1])}
+            if not is_alive(catalogue, process):
+                budget.give_back(holder)

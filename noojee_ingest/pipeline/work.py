@@ -15,7 +15,7 @@ from noojee_ingest import model, simulator
 from noojee_ingest.catalogue.budget import open_budget
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.noojee import Noojee, TurnKind, contract_from
-from noojee_ingest.pipeline.budget import LOOK_SECONDS, SiteBudget
+from noojee_ingest.pipeline.budget import LOOK_SECONDS, SiteBudget, end_leases_of_the_dead
 from noojee_ingest.pipeline.deadline import UntilDeadline
 from noojee_ingest.pipeline.errors import NoSuchSite
 from noojee_ingest.pipeline.index import open_catalogue, refuse_other_store
@@ -118,7 +118,8 @@ def open_work(
     """Open all that a run for the site ``slug`` needs, and close it again.
 
     A simulated site's phone system is started, and its clock is the run's. ``small``: for flows that ask little; they
-    take one of the concurrent requests, so that a nightly run beside them keeps the rest.
+    take one of the concurrent requests. The others leave two: one for a second of their kind, which would wait until
+    the first is over, and one that only small ones may take.
     Raises NoSuchSite, SettingsError (no API key), StorageError, CatalogueError, NoojeeError.
     """
     site = of_site(settings, slug)
@@ -141,11 +142,13 @@ def open_work(
             running = stack.enter_context(simulator.start(scenario, key))
             url, clock = running.url, clock_from(site.simulator.now)
         allowed = site.concurrent_requests
+        of_all = stack.enter_context(closing(open_budget(settings.catalogue.url)))
+        end_leases_of_the_dead(of_all, slug, catalogue)
         budget = SiteBudget(
-            stack.enter_context(closing(open_budget(settings.catalogue.url))),
+            of_all,
             slug,
-            allowed=allowed,
-            wanted=1 if small else max(1, allowed - 1),
+            allowed=allowed if small else max(1, allowed - 1),
+            wanted=1 if small else max(1, allowed - 2),
             lease_seconds=2 * site.read_timeout_seconds + 10,
             intervals={TurnKind.BY_HOUR: site.by_hour_interval_seconds, TurnKind.LEAD: 0.1},
             stop=stop,

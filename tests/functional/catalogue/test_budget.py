@@ -205,6 +205,15 @@ def test_the_sites_of_which_anything_is_leased(budget: Budget, pass_time: PassTi
     assert budget.leased_sites() == []
 
 
+def test_the_holders_of_a_site(budget: Budget, pass_time: PassTime) -> None:
+    for site, holder in (("zenith", "a"), (SITE, "b"), (SITE, "c")):
+        budget.lease(site, holder, wanted=1, allowed=8, seconds=600)
+    assert sorted(budget.holders(SITE)) == ["b", "c"]
+    assert budget.holders("acm_") == []
+    pass_time(700)
+    assert budget.holders(SITE) == []
+
+
 def test_neither_an_apply_nor_a_rebuild_holds_up_the_budget(
     budget: Budget, address: dict[str, str], opened: Callable[..., Catalogue]
 ) -> None:
