@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import event
 
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.search import Search, search
 from noojee_ingest.catalogue.tables import REBUILDABLE
+from tests.unit.journal.story import SITE
 
 SMALL = {"day"}
 """Tables that may be read whole: a row for each site-day."""
@@ -29,6 +31,18 @@ def statements(catalogue: Catalogue) -> Iterator[Sent]:
     event.listen(catalogue.engine, "before_cursor_execute", note)
     yield sent
     event.remove(catalogue.engine, "before_cursor_execute", note)
+
+
+def asked(catalogue: Catalogue, wanted: dict[str, Any], **more: Any) -> Sent:
+    """What a search sends; ``more`` are arguments of ``search``."""
+    with statements(catalogue) as sent:
+        search(catalogue, Search(**{"sites": [SITE], **wanted}), most=5, **more)
+    return sent
+
+
+def values(parameters: Any) -> list[Any]:
+    """Those of a statement, by name or by place."""
+    return list(parameters.values() if isinstance(parameters, dict) else parameters)
 
 
 def plans(catalogue: Catalogue, sent: Sent) -> Iterator[tuple[str, str]]:

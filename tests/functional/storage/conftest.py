@@ -43,3 +43,13 @@ def put_again() -> Put:
         return root.replace(key, io.BytesIO(data), size=len(data), sha256=digest, metadata=metadata)
 
     return replace
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> FolderRoot:
+    return FolderRoot(RootName.ARCHIVE, tmp_path / "archive")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> FolderRoot:
+    return FolderRoot(RootName.LAKE, tmp_path / "lake")
