@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from noojee_ingest.simulator import Scenario, serve
+from noojee_ingest.simulator import Dialect, Scenario, serve
 from noojee_ingest.simulator.running import KEY_VARIABLE
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port on 127.0.0.1; 0 takes a free one.")]
@@ -19,6 +19,7 @@ Days = Annotated[int, typer.Option("--days", min=0, help="Full days of calls bef
 Interval = Annotated[
     float, typer.Option("--by-hour-interval", min=0, help="Least seconds between two by-hour requests.")
 ]
+Speaks = Annotated[Dialect, typer.Option("--dialect", help="How it speaks where nothing is documented.")]
 
 
 def simulate(
@@ -29,8 +30,9 @@ def simulate(
     zone: Zone = "Australia/Melbourne",
     days: Days = 4,
     by_hour_interval: Interval = 60.0,
+    dialect: Speaks = Dialect.PROPOSED,
 ) -> None:
-    """Run a simulated phone system on this machine until Ctrl-C; to try things out against.
+    """Phone system: run a simulated one on this machine until Ctrl-C, to try things out against.
 
     Its API key is what the environment variable NOOJEE_SIMULATOR_KEY holds. `python -m noojee_ingest.simulator --help`
     has all its options. It imports nothing of the archive, and knows only what is known of the vendor's API.
@@ -40,7 +42,9 @@ def simulate(
         raise typer.BadParameter(f"set the API key in the environment variable {KEY_VARIABLE}; any text will do")
     try:
         start = datetime.fromisoformat(now) if now is not None else datetime.now().astimezone()
-        scenario = Scenario(seed=seed, zone=zone, now=start, days=days, by_hour_interval=by_hour_interval)
+        scenario = Scenario(
+            dialect=dialect, seed=seed, zone=zone, now=start, days=days, by_hour_interval=by_hour_interval
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     try:

@@ -5,8 +5,10 @@ It knows only the wire, from the reference, and imports nothing else of ours, so
 
 from __future__ import annotations
 
+from .dialect import Dialect
 from .faults import Answer, Drip, Edit, Rule
 from .figures import Counters, TrueCall, TrueLeg, Truth
+from .leads import Write
 from .running import RunningSimulator, SimulatorError, start
 from .scenario import Scenario
 from .server import serve
@@ -14,6 +16,7 @@ from .server import serve
 __all__ = [
     "Answer",
     "Counters",
+    "Dialect",
     "Drip",
     "Edit",
     "Rule",
@@ -23,6 +26,7 @@ __all__ = [
     "TrueCall",
     "TrueLeg",
     "Truth",
+    "Write",
     "serve",
     "start",
 ]

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from . import wire
+from .asked import Asked, Refusal
 from .body import Body
 from .calls import Leg
+from .endpoints import AnyEndpoint, AudioEndpoint, CallEndpoint, Endpoint, endpoints_of
 from .faults import Answer, Edit, FaultPlan
-from .phone_system import (
-    ENDPOINTS,
-    AudioEndpoint,
-    Endpoint,
-    ListEndpoint,
-    Listing,
-    PhoneSystem,
-    Refusal,
-    not_found,
-    sound,
-)
+from .phone_system import PhoneSystem
 from .recording import pcm_of_size
-from .reply import Reply, deliver
-from .wire import Entry
+from .recordings import audio
+from .reply import Reply, deliver, not_found, sound
+from .wire import Entry, Listing
 
-FORM = "application/x-www-form-urlencoded"
+FORM = b"application/x-www-form-urlencoded"
 AS_USUAL = Answer()
 
 
@@ -39,17 +33,18 @@ class Api:
     def __init__(self, system: PhoneSystem, plan: FaultPlan) -> None:
         self._system = system
         self._plan = plan
+        self._endpoints = endpoints_of(system.scenario.dialect)
         self._under_way: Counter[bool] = Counter()  # for audio or not -> requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = ENDPOINTS.get(scope["path"])
+        endpoint = self._endpoints.get(scope["path"])
         if endpoint is None:
             await deliver(not_found(), AS_USUAL, receive, send)
             return
         with self._counted(endpoint):
-            asked = await _parameters(scope, receive)
+            asked = replace(await _asked(scope, receive), capitalised=endpoint.capitalised)
             try:
-                reply, manner = self._reply(endpoint, scope["method"], asked)
+                reply, manner = await self._reply(endpoint, scope["method"], asked)
             except Refusal as refusal:
                 reply, manner = refusal.reply, AS_USUAL
             self._system.counters.statuses.setdefault(endpoint.name, Counter())[str(reply.status)] += 1
@@ -67,41 +62,54 @@ class Api:
         finally:
             self._under_way[audio] -= 1
 
-    def _reply(
-        self, endpoint: ListEndpoint | AudioEndpoint, method: str, asked: Mapping[str, str]
-    ) -> tuple[Reply, Answer]:
+    async def _reply(self, endpoint: AnyEndpoint, method: str, asked: Asked) -> tuple[Reply, Answer]:
         if method not in endpoint.methods:
+            write = wire.capitalised if endpoint.capitalised else wire.failure
             allow = {"allow": ", ".join(endpoint.methods)}
-            raise Refusal(Reply(Body.of(wire.failure(-1, f"{method} is not allowed")), status=405, headers=allow))
-        if asked.get("apiKey", "") != self._system.key:
-            raise Refusal(Reply(Body.of(wire.failure(-1, "Invalid apiKey")), status=401))
+            raise Refusal(Reply(Body.of(write(-1, f"{method} is not allowed")), status=405, headers=allow))
+        if not (isinstance(endpoint, CallEndpoint) and endpoint.free):
+            admitted = self._system.keys.admit(
+                asked.parameters, campaign=endpoint.campaign, capitalised=endpoint.capitalised
+            )
+            asked = replace(asked, who=admitted)
         if isinstance(endpoint, AudioEndpoint):
-            leg = endpoint.find(self._system, asked)
-            self._count_leg(endpoint, leg, asked)
-            answer, _ = self._plan.serve(endpoint.name, {**asked, **_ids(leg)})
-            return self._instead(answer, leg) or self._system.audio(leg), answer or AS_USUAL
+            return self._audio(endpoint, asked)
+        if isinstance(endpoint, CallEndpoint):
+            return await self._done(endpoint, asked)
         listing = endpoint.list(self._system, asked)
-        answer, edits = self._plan.serve(endpoint.name, asked)
+        answer, edits = self._plan.serve(endpoint.name, asked.parameters)
         return self._instead(answer, None) or self._listed(endpoint, listing, edits), answer or AS_USUAL
 
-    def _count_leg(self, endpoint: Endpoint, leg: Leg | None, asked: Mapping[str, str]) -> None:
-        """What names no leg is counted by what it names."""
-        names = (asked.get(name, "") for name in ("callRecordId", "uniqueId", "tag", "leg"))
-        key = leg.key if leg else "/".join(name for name in names if name)
+    def _audio(self, endpoint: AudioEndpoint, asked: Asked) -> tuple[Reply, Answer]:
+        name = asked.get(endpoint.leg) if endpoint.leg in asked else None
+        leg = endpoint.find(self._system, asked.text(endpoint.by), name)
+        # what names no leg is counted by what it names
+        key = leg.key if leg else "/".join(filter(None, (asked.get(endpoint.by), name)))
         self._system.counters.legs.setdefault(endpoint.name, Counter())[key] += 1
+        answer, _ = self._plan.serve(endpoint.name, {**asked.parameters, **_ids(leg)})
+        return self._instead(answer, leg) or audio(self._system, leg), answer or AS_USUAL
+
+    async def _done(self, endpoint: CallEndpoint, asked: Asked) -> tuple[Reply, Answer]:
+        """What changes something is done first, unless the rule says ``before_change``."""
+        answer, _ = self._plan.serve(endpoint.name, asked.facts())
+        instead = self._instead(answer, None)
+        if answer is not None and (answer.before_change or not endpoint.changes) and (instead or answer.before_change):
+            return instead or Reply(Body.of(wire.failure(0, "OK"))), answer
+        try:
+            reply = await endpoint.do(self._system, asked)
+        except Refusal as refusal:
+            reply = refusal.reply
+        return instead or reply, answer or AS_USUAL
 
     def _instead(self, answer: Answer | None, leg: Leg | None) -> Reply | None:
         """The reply that a rule puts in place of the ordinary one, if it does."""
-        if answer is None:
+        if answer is None or not answer.speaks:
             return None
         status = answer.status or 200
         if answer.audio_bytes is not None:
             number = leg.number if leg else 0
             return sound(pcm_of_size(answer.audio_bytes, number, seed=self._system.scenario.seed), status)
-        content = answer.content()
-        if content is None and answer.status is None:
-            return None
-        return Reply(Body.of(content or b""), status=status)
+        return Reply(Body.of(answer.content() or b""), status=status)
 
     def _listed(self, endpoint: Endpoint, listing: Listing, edits: list[Edit]) -> Reply:
         entries: list[Entry | str] = list(listing.entries)
@@ -111,19 +119,22 @@ class Api:
         texts = [
             entry if isinstance(entry, str) else wire.turned(entry, turn + place) for place, entry in enumerate(entries)
         ]
-        return Reply(Body.of(wire.bare_array(texts) if listing.bare else wire.entities(texts, turn)))
+        return Reply(Body.of(wire.bare_array(texts) if listing.bare else wire.entities(texts, turn, listing.kind)))
 
 
 def _ids(leg: Leg | None) -> dict[str, str]:
     return {"callRecordId": leg.record_id, "uniqueId": leg.unique_id, "leg": leg.name} if leg else {}
 
 
-async def _parameters(scope: Scope, receive: Receive) -> dict[str, str]:
-    """From the query and, for form posts, from the body also; the query wins."""
-    asked: dict[str, str] = {}
+async def _asked(scope: Scope, receive: Receive) -> Asked:
+    """Parameters come from the query and, for form posts, from the body also; the query wins."""
+    parameters: dict[str, str] = {}
     headers = dict(scope["headers"])
-    if headers.get(b"content-length", b"0") != b"0" and headers.get(b"content-type", b"").startswith(FORM.encode()):
+    body = b""
+    if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
         body = await Request(scope, receive).body()
-        asked.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-    asked.update(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-    return asked
+    if headers.get(b"content-type", b"").startswith(FORM):
+        parameters.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        body = b""
+    parameters.update(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    return Asked(parameters, body)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .asked import User
 from .faults import FaultPlan, Rule
 from .figures import Counters, truth, truth_as_json
 from .phone_system import PhoneSystem
@@ -22,12 +23,17 @@ class KeySetting(BaseModel):
     key: str | None  # None: no key is good
 
 
+class UserKeySetting(BaseModel):
+    key: str = Field(min_length=1)
+    teams: frozenset[str]
+
+
 def controls(system: PhoneSystem, plan: FaultPlan) -> list[Route]:
     """The routes, below their common prefix:
 
     ``GET /clock``, ``POST /clock {"now": ISO time with offset}``, ``GET /counters``, ``DELETE /counters``,
     ``GET /truth``, ``GET /rules``, ``POST /rules`` (a ``Rule``), ``DELETE /rules``,
-    ``POST /key {"key": text or null}``.
+    ``POST /key {"key": text or null}``, ``POST /user-keys {"key": text, "teams": [text]}``.
     What is not understood gets 400 with a text that says why.
     """
 
@@ -60,7 +66,12 @@ def controls(system: PhoneSystem, plan: FaultPlan) -> list[Route]:
         return JSONResponse({})
 
     async def set_key(request: Request) -> Response:
-        system.key = KeySetting.model_validate_json(await request.body()).key
+        system.keys.key = KeySetting.model_validate_json(await request.body()).key
+        return JSONResponse({})
+
+    async def set_user_key(request: Request) -> Response:
+        setting = UserKeySetting.model_validate_json(await request.body())
+        system.keys.users[setting.key] = User(setting.teams)
         return JSONResponse({})
 
     return [
@@ -73,6 +84,7 @@ def controls(system: PhoneSystem, plan: FaultPlan) -> list[Route]:
         Route("/rules", add_rule, methods=["POST"]),
         Route("/rules", clear_rules, methods=["DELETE"]),
         Route("/key", set_key, methods=["POST"]),
+        Route("/user-keys", set_user_key, methods=["POST"]),
     ]
 
 

@@ -39,6 +39,8 @@ class Answer(_Strict):
     delay: seconds before the first byte
     drip: send the body in small pieces
     hang: after ``cut_after`` bytes, or before the first byte without it, send nothing more and keep the connection
+    before_change: of what changes something (dial, tag, updateLeadFast, ...): it is not done. Without this it is done
+        first, and only then the answer spoilt. Needs a body or status of its own, ``hang`` or ``cut_after`` 0
     """
 
     status: int | None = None
@@ -51,6 +53,18 @@ class Answer(_Strict):
     delay: float = Field(default=0, ge=0)
     drip: Drip | None = None
     hang: bool = False
+    before_change: bool = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.before_change and not (self.hang or self.cut_after == 0 or self.speaks):
+            raise ValueError("before_change: there is no ordinary answer; give status, text, hang or cut_after 0")
+        return self
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it has something of its own to say."""
+        return any(one is not None for one in (self.status, self.text, self.base64, self.audio_bytes))
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
@@ -112,8 +126,9 @@ class Rule(_Strict):
     """When to do it: for requests to ``endpoint`` (``*``: any) whose parameters have the values in ``match``.
 
     ``match`` takes the names of the request (callRecordId, uniqueId, leg, date, hour, fTemplateId, ...); a request for
-    audio answers to callRecordId, uniqueId and leg of the leg it asks for, whichever of them it uses. ``times``: how
-    many requests it serves, none for all. ``probability``: of serving one at all, drawn by the scenario's seed.
+    audio answers to callRecordId, uniqueId and leg of the leg it asks for, whichever of them it uses, and a lead call
+    to the members of its JSON body too (njExternalLeadId). ``times``: how many requests it serves, none for all.
+    ``probability``: of serving one at all, drawn by the scenario's seed.
     """
 
     endpoint: str

@@ -11,6 +11,7 @@ from starlette.types import Receive, Send
 from .body import Body
 from .faults import Answer
 
+NOT_FOUND = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n"
 LUMP = 256 * 1024  # bytes handed to the connection at once
 
 
@@ -20,6 +21,15 @@ class Reply:
     content_type: str = "application/json"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def not_found() -> Reply:
+    return Reply(Body.of(NOT_FOUND), "text/html;charset=UTF-8", 404)
+
+
+def sound(body: Body, status: int = 200) -> Reply:
+    """Whatever the format, the content type says WAV, and whatever the body is."""
+    return Reply(body, "audio/x-wav", status)
 
 
 async def deliver(reply: Reply, manner: Answer, receive: Receive, send: Send) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from .faults import Rule
 from .figures import Counters, Truth, truth_from_json
+from .leads import Write
 from .scenario import Scenario
 from .server import READY
 
@@ -109,6 +111,47 @@ class RunningSimulator:
     def set_key(self, key: str | None) -> None:
         """From now on only this key is good; ``None``: none is."""
         self._ask("POST", "key", {"key": key})
+
+    def set_user_key(self, key: str, teams: Iterable[str]) -> None:
+        """From now on this key opens the campaign calls, for the templates of these teams only."""
+        self._ask("POST", "user-keys", {"key": key, "teams": [*teams]})
+
+    def leads(self) -> list[dict[str, Any]]:
+        """All leads as they are now, oldest first."""
+        told: list[dict[str, Any]] = self._ask("GET", "leads")
+        return told
+
+    def writes(self) -> list[Write]:
+        """Every change that was made to a lead, in order."""
+        return [Write.from_json(told) for told in self._ask("GET", "writes")]
+
+    def edit_lead(self, lead_id: str, *, editing: bool = True) -> None:
+        """A person opens the lead to edit it, or closes it: meanwhile updates are refused with code 110."""
+        self._ask("POST", f"leads/{lead_id}", {"editing": editing})
+
+    def forbid_number(self, number: str) -> None:
+        """Put a number on the do-not-call list."""
+        self._ask("POST", "do-not-call", {"number": number})
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every live call since the start, those that have ended too."""
+        told: list[dict[str, Any]] = self._ask("GET", "calls")
+        return told
+
+    def call_in(self, extension: str, caller_id: str, *, queue: bool = False) -> str:
+        """A call comes in and rings until it is answered, at most 30 s; returns its unique id."""
+        unique_id: str = self._ask("POST", "calls", {"extension": extension, "caller_id": caller_id, "queue": queue})[
+            "unique_id"
+        ]
+        return unique_id
+
+    def move_call(self, unique_id: str, status: str) -> None:
+        """Let something happen to a live call: a status of subscribe, or ``On Hold``."""
+        self._ask("POST", f"calls/{unique_id}", {"status": status})
+
+    def set_sequence(self, seq: int) -> None:
+        """Forget all events and count on from ``seq``, as after a restart of the phone system."""
+        self._ask("POST", "sequence", {"seq": seq})
 
     def complaints(self) -> str:
         """What the process wrote to its standard error, tracebacks among it; at most the last 100,000 bytes."""

@@ -15,16 +15,22 @@ from starlette.routing import Mount
 from .api import Api
 from .controls import controls, explain
 from .faults import FaultPlan
+from .live_controls import live_controls
 from .phone_system import PhoneSystem
 from .scenario import Scenario
 
 READY = "listening on "
+LONGEST_HEAD = 1024**2
+"""Bytes of a request's line and headers: a tag of 5,000 emoji, escaped in the query, takes 60,000."""
 
 
-def make_app(scenario: Scenario, key: str) -> Starlette:
-    system, plan = PhoneSystem(scenario, key), FaultPlan(scenario.seed)
+def make_app(system: PhoneSystem) -> Starlette:
+    plan = FaultPlan(system.scenario.seed)
     return Starlette(
-        routes=[Mount("/_simulator", routes=controls(system, plan)), Mount("/", app=Api(system, plan))],
+        routes=[
+            Mount("/_simulator", routes=[*controls(system, plan), *live_controls(system)]),
+            Mount("/", app=Api(system, plan)),
+        ],
         exception_handlers={ValidationError: explain},
     )
 
@@ -38,17 +44,19 @@ def serve(scenario: Scenario, port: int, key: str, *, until_stdin_closes: bool =
     """
     if not key:
         raise ValueError("the simulated phone system needs a key; any text will do")
+    system = PhoneSystem(scenario, key)
     config = uvicorn.Config(
-        make_app(scenario, key),
+        make_app(system),
         lifespan="off",
         ws="none",
         log_level="error",
         access_log=False,
         server_header=False,
         timeout_keep_alive=60,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
+    server = _Server(config, system)
     # named as TCP, or asyncio leaves Nagle's delay on and every answer takes 40 ms
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,8 +67,13 @@ def serve(scenario: Scenario, port: int, key: str, *, until_stdin_closes: bool =
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, system: PhoneSystem) -> None:
+        super().__init__(config)
+        self._system = system
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._system.exchange.open()
         for listener in sockets or ():
             print(f"{READY}http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 

@@ -46,9 +46,41 @@ ALLOCATIONS = tuple(
 )
 
 
+TEAMS = {"Sales": AGENTS[:5], "Research": AGENTS[5:9], "Collections": AGENTS[9:]}
+TEAM_OF = {12: "Sales", 14: "Research", 17: "Collections"}
+"""The team that each template is set to: whose users see it."""
+
+
 def campaigns_of(template_id: int) -> dict[int, str]:
     return _CAMPAIGNS.get(template_id, {})
 
+
+def dispositions_of(template_id: int) -> dict[int, str]:
+    """The template's set: the built-in ones, and one of its own."""
+    own = {12: "Contract sent", 14: "Survey completed", 17: "Promise to pay"}
+    if template_id not in own:
+        return {}
+    return dict(enumerate(("No Answer", *DISPOSITIONS, own[template_id]), start=1))
+
+
+def fields_of(template_id: int) -> dict[str, str]:
+    """The user fields of a template's leads, with their display types."""
+    return FIELDS if template_id in TEMPLATES else {}
+
+
+FIELDS = {
+    "Name": "Text",
+    "FirstPhone": "Phone Number",
+    "full_name": "Text",
+    "email": "Text",
+    "mobile_number": "Phone Number",
+    "suburb": "Drop list",
+    "notes": "Text Area",
+    "recording": "Text",
+}
+DO_NOT_CALL = frozenset({"0370100104"})
+BUSY, NO_ANSWER = "0370100486", "0370100487"
+"""What becomes of a call to these numbers."""
 
 FIRST_NAMES = ("Kim", "Zoë", "Jörg", "Siobhán", "Nguyễn", "Mary-Jane", "李", "Ana", "Dmitri", "Aroha", "Sam", "Günther")
 LAST_NAMES = (

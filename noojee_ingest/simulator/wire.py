@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from .calls import Direction, Disposition, Leg
@@ -17,6 +18,15 @@ DIGITS = {Direction.INBOUND: "0", Direction.OUTBOUND: "1", Direction.INTERNAL: "
 """Direction by unique id and by tag; the sample shows 2 for an internal call [doc], the others are [unknown]."""
 
 Entry = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Entries on their way into an envelope: E2, with its ``type`` where it has one, or, ``bare``, E3 (section 1.3)."""
+
+    entries: list[Entry]
+    bare: bool = False
+    kind: str = ""
 
 
 def java_date(instant: float, zone: tzinfo) -> str:
@@ -111,11 +121,17 @@ def bare_array(entries: Iterable[str]) -> bytes:
     return f"[{','.join(entries)}]".encode()
 
 
-def entities(entries: Iterable[str], turn: int) -> bytes:
-    """Family E2."""
-    return turned({"code": "0", "message": text("OK"), "entities": f"[{','.join(entries)}]"}, turn).encode()
+def entities(entries: Iterable[str], turn: int, kind: str = "") -> bytes:
+    """Family E2, with its ``type`` where there is one [client]."""
+    members = {"code": "0", "message": text("OK"), "entities": f"[{','.join(entries)}]"}
+    return turned({**members, **({"type": text(kind)} if kind else {})}, turn).encode()
 
 
 def failure(code: int, message: str) -> bytes:
     """Family E2 without entities."""
     return turned({"code": str(code), "message": text(message)}, 0).encode()
+
+
+def capitalised(code: int, message: str, **more: str) -> bytes:
+    """Family E1; ``more`` holds further members as JSON texts. The order of keys varies [doc], here by the message."""
+    return turned({**more, "Message": text(message), "Code": str(code)}, len(message)).encode()

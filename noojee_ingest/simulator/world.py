@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -57,6 +58,27 @@ class World:
         self._reach(now)
         return self._legs, self._dispositions
 
+    def add(self, leg: Leg, now: float) -> None:
+        """A leg that no seed foresaw."""
+        self._reach(now)
+        self._legs.append(leg)
+        for index in self._indexes(leg):
+            index.append(leg)
+
+    def retag(self, unique_id: str, tag: str, now: float) -> bool:
+        """Give all ended legs with this unique id another tag; tells whether there are any."""
+        legs = self.with_unique_id(unique_id, now)
+        for leg in legs:
+            changed = replace(leg, tag=tag)
+            for index in (self._legs, *self._indexes(leg)):
+                index[index.index(leg)] = changed
+            if tag != leg.tag:
+                if leg.tag:
+                    self._by_tag[leg.tag].remove(changed)
+                if tag:
+                    self._by_tag[tag].append(changed)
+        return bool(legs)
+
     def _reach(self, now: float) -> None:
         today = self.local(now).date()
         while self._next <= today:
@@ -65,12 +87,18 @@ class World:
             self._dispositions += made.dispositions
             self._legs += made.legs
             for leg in made.legs:
-                end = self.local(leg.end)
-                self._by_hour[end.date(), end.hour].append(leg)
-                self._by_record[leg.record_id].append(leg)
-                self._by_unique_id[leg.unique_id].append(leg)
-                if leg.tag:
-                    self._by_tag[leg.tag].append(leg)
+                for index in self._indexes(leg):
+                    index.append(leg)
+
+    def _indexes(self, leg: Leg) -> list[list[Leg]]:
+        """Every list by which the leg is found."""
+        end = self.local(leg.end)
+        found = [
+            self._by_hour[end.date(), end.hour],
+            self._by_record[leg.record_id],
+            self._by_unique_id[leg.unique_id],
+        ]
+        return [*found, self._by_tag[leg.tag]] if leg.tag else found
 
 
 def _ended(legs: list[Leg], now: float) -> list[Leg]:

@@ -13,6 +13,14 @@ from noojee_ingest.simulator import RunningSimulator, TrueLeg
 
 CAMPAIGNS = "/servicemanager/rest/CampaignAPI/"
 RECORDINGS = "/njadmin/rest/RecordingAPI/"
+CALLS = "/servicemanager/rest/CallManagementAPI/"
+CONTROL = ("dial", "checkState", "hangup", "subscribe", "answer", "start", "stop", "tag")
+ELSEWHERE = {
+    "Time": "/servicemanager/rest/",
+    "getActiveRosters": "/servicemanager/rest/rosterApi/",
+    "test": "/servicemanager/rest/systemHealth/",
+}
+ALLOCATION = {"fTemplateId": "12", "fCampaignId": "31", "fAllocationId": "311"}
 
 
 class Caller:
@@ -25,7 +33,20 @@ class Caller:
         self.session.trust_env = False
 
     def path(self, endpoint: str) -> str:
-        return self._simulator.url + (CAMPAIGNS if endpoint.startswith("get") else RECORDINGS) + endpoint
+        if endpoint in ELSEWHERE:
+            return self._simulator.url + ELSEWHERE[endpoint] + endpoint
+        if endpoint in CONTROL:
+            return self._simulator.url + CALLS + endpoint
+        of_campaigns = endpoint.startswith(("get", "insert", "update"))
+        return self._simulator.url + (CAMPAIGNS if of_campaigns else RECORDINGS) + endpoint
+
+    def lead(self, endpoint: str, body: Any, **parameters: str) -> tuple[int, int, str]:
+        """A lead call: HTTP status, code and message of the answer."""
+        asked = {"apiKey": self._key, **ALLOCATION, **parameters}
+        answer = self.session.post(self.path(endpoint), params=asked, json=body, timeout=30)
+        told = answer.json()
+        assert set(told) == {"code", "message"}
+        return answer.status_code, told["code"], told["message"]
 
     def ask(self, endpoint: str, method: str = "POST", **parameters: str) -> requests.Response:
         return self.session.request(

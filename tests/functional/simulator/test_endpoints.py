@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -16,7 +18,10 @@ from noojee_ingest.simulator import RunningSimulator, Truth
 
 MELBOURNE = ZoneInfo("Australia/Melbourne")
 META = ("retrieveMetaData", "retrieveMetaDataByUniqueId", "retrieveMetaDataByHour")
-LISTS = ("getCampaignTemplateList", "getCampaignList", "getAllocationList", "getCallRecordList")
+LISTS = (
+    "getCampaignTemplateList", "getCampaignList", "getAllocationList", "getDispositionList", "getFieldList",
+    "getCallRecordList", "getActiveRosters", "test",
+)  # fmt: skip
 AUDIO = ("retrieve", "retrieveByCallRecordId", "retrieveByUniqueId")
 BY_HOUR_KEYS = {
     "Destination", "UniqueId", "Username", "Start", "Duration", "Tag", "Direction", "CallRecordId", "DID", "Source",
@@ -55,7 +60,7 @@ def test_meta_data_is_post_only(caller: Any, endpoint: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("endpoint", LISTS)
 def test_lists_take_both_methods(caller: Any, endpoint: str, method: str) -> None:
-    answer = caller.ask(endpoint, method, fTemplateId="12", fCampaignId="31")
+    answer = caller.ask(endpoint, method, fTemplateId="12", fCampaignId="31", teamName="Sales")
     assert (answer.status_code, answer.json()["code"], answer.json()["message"]) == (200, 0, "OK")
     assert answer.json()["entities"]
 
@@ -64,6 +69,9 @@ def test_lists_take_both_methods(caller: Any, endpoint: str, method: str) -> Non
     ("endpoint", "given"),
     [
         ("getCampaignList", {}),
+        ("getDispositionList", {}),
+        ("getFieldList", {"fTemplateId": "x"}),
+        ("getActiveRosters", {}),
         ("getCampaignList", {"fTemplateId": "twelve"}),
         ("getAllocationList", {"fTemplateId": "12"}),
         ("getCallRecordList", {"campaignId": "31"}),
@@ -95,6 +103,15 @@ def test_parameters_may_come_in_a_form(caller: Any, simulator_key: str, truth: T
     assert {entry["UniqueId"] for entry in answer.json()} == {truth.legs[0].unique_id}
 
 
+def test_a_long_request_line_may_come_in_pieces(clean_simulator: RunningSimulator) -> None:
+    host, port = clean_simulator.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"POST /servicemanager/rest/Time?tag=" + b"%F0" * 12_000)
+        time.sleep(0.3)
+        connection.sendall(b"%9F" * 12_000 + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
 def test_campaigns_and_allocations_hang_together(caller: Any, truth: Truth) -> None:
     found = set()
     for template in caller.ask("getCampaignTemplateList", "GET").json()["entities"]:
@@ -105,6 +122,40 @@ def test_campaigns_and_allocations_hang_together(caller: Any, truth: Truth) -> N
     assert {(call.template_id, call.campaign_id, call.allocation_id) for call in truth.calls} <= found
     assert len({template for template, _, _ in found}) >= 3
     assert caller.ask("getCampaignList", "GET", fTemplateId="99").json()["entities"] == []
+
+
+def test_each_template_has_its_dispositions_and_fields(caller: Any, truth: Truth) -> None:
+    own = set()
+    for template in (12, 14, 17):
+        dispositions = caller.ask("getDispositionList", "GET", fTemplateId=str(template)).json()["entities"]
+        assert all(set(one) == {"id", "name"} and isinstance(one["id"], int) for one in dispositions)
+        names = {one["name"] for one in dispositions}
+        assert {call.disposition for call in truth.calls if call.template_id == template} <= names
+        own.add(frozenset(names))
+        fields = caller.ask("getFieldList", "GET", fTemplateId=str(template)).json()["entities"]
+        assert {one["displayType"] for one in fields if one["name"] in ("FirstPhone", "mobile_number")} == {
+            "Phone Number"
+        }
+        assert {"full_name", "email", "suburb"} < {one["name"] for one in fields}
+    assert len(own) == 3
+    for endpoint in ("getDispositionList", "getFieldList"):
+        assert caller.ask(endpoint, "GET", fTemplateId="99").json()["entities"] == []
+
+
+def test_the_roster_tells_who_is_on_shift_in_the_vendors_spelling(caller: Any) -> None:
+    told = caller.ask("getActiveRosters", "GET", teamName="Sales").json()
+    assert set(told) == {"type", "code", "message", "entities"}
+    first = told["entities"][0]
+    assert (first["login"], first["extension"], first["statckPostion"]) == ("kim", "205", 1)
+    assert [type(first[name]) for name in ("id", "statckPostion", "email")] == [int, int, str]
+    unknown = caller.ask("getActiveRosters", "GET", teamName="Nobody")
+    assert (unknown.status_code, unknown.json()["code"]) == (200, -1)
+
+
+def test_health_is_one_object(caller: Any) -> None:
+    (told,) = caller.ask("test", "GET").json()["entities"]
+    assert (told["cores"], told["pingData"]["192.0.2.10"]) == (8, 3)
+    assert re.fullmatch(r"2026/03/10 \d\d:\d\d", told["lastBackupSuccess"])
 
 
 def test_the_by_hour_list_tells_legs_as_they_are(caller: Any, truth: Truth) -> None:

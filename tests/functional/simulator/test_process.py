@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from noojee_ingest.simulator import RunningSimulator, Scenario, SimulatorError, start
 from noojee_ingest.simulator.running import KEY_VARIABLE
@@ -74,6 +75,26 @@ def test_it_prints_its_address_and_ends_on_a_signal() -> None:
             process.send_signal(number)
             assert process.wait(20) in {signal.SIGTERM: (-15, 143), signal.SIGINT: (-2, 130)}[number]
             assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("command", [COMMAND, [str(Path(sys.executable).with_name("noojee-ingest")), "simulate"]])
+def test_both_command_lines_choose_the_dialect(command: list[str]) -> None:
+    with subprocess.Popen(
+        [*command, "--days", "0", "--port", "0", "--dialect", "hash-only"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(**{KEY_VARIABLE: "key"}),
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().decode().split()[-1]
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                lists = url + "/servicemanager/rest/CampaignAPI/getCampaignTemplateList"
+                answer = session.get(lists, params={"apiKey": "key"}, timeout=30)
+            assert (answer.status_code, answer.json()["message"]) == (401, "Invalid hash")
+        finally:
+            process.terminate()
 
 
 def test_it_does_not_outlive_a_parent_that_is_killed(parent: tuple[subprocess.Popen[bytes], int]) -> None:
@@ -139,6 +160,7 @@ def test_a_simulator_that_does_not_start_says_why() -> None:
         (["--now", "2026-03-11T03:30:00"], "key", 2, "no offset"),
         (["--now", "yesterday"], "key", 2, "--now"),
         (["--never-legs", "-1"], "key", 2, "never_legs is -1"),
+        (["--dialect", "klingon"], "key", 2, "hash-only"),
     ],
 )
 def test_a_wrong_command_line_is_refused_in_one_line(options: list[str], key: str, code: int, said: str) -> None:

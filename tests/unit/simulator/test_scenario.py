@@ -8,15 +8,27 @@ from datetime import datetime
 
 import pytest
 
-from noojee_ingest.simulator import Scenario
+from noojee_ingest.simulator import Dialect, Scenario
 from noojee_ingest.simulator.scenario import TROUBLES
 
 
 def test_a_scenario_survives_the_command_line() -> None:
-    scenario = Scenario(seed=-3, zone="Australia/Perth", by_hour_interval=0.25, late_legs=0, leg_bytes=200_000)
+    scenario = Scenario(
+        dialect=Dialect.HASH_ONLY,
+        lead_call_seconds=0.5,
+        seed=-3,
+        zone="Australia/Perth",
+        by_hour_interval=0.25,
+        late_legs=0,
+        leg_bytes=200_000,
+    )
     parser = argparse.ArgumentParser()
     Scenario.add_arguments(parser)
     assert Scenario.from_arguments(parser.parse_args(scenario.arguments())) == scenario
+
+
+def test_a_dialect_may_be_given_as_its_word() -> None:
+    assert Scenario(dialect="hash-only").dialect is Dialect.HASH_ONLY  # type: ignore[arg-type]
 
 
 def test_every_field_is_explained_on_the_command_line() -> None:
@@ -37,6 +49,9 @@ def test_a_clean_scenario_has_no_trouble_and_every_trouble_is_on_by_default() ->
         ({"days": -1}, "days is -1"),
         ({"by_hour_interval": -0.5}, "by_hour_interval is -0.5"),
         ({"calls_a_day": 7001}, "at most 7000"),
+        ({"lead_calls_at_once": 0}, "no lead call could ever run"),
+        ({"lead_queue_seconds": -1.0}, "lead_queue_seconds is -1"),
+        ({"dialect": "klingon"}, "none of proposed, other-audio, no-by-hour, hash-only"),
     ],
 )
 def test_nonsense_is_refused_by_name(change: dict[str, object], said: str) -> None:

@@ -51,3 +51,8 @@ def test_the_envelopes() -> None:
     assert wire.bare_array(["1", "2"]) == b"[1,2]"
     assert json.loads(wire.entities(['{"id":1}'], 1)) == {"code": 0, "message": "OK", "entities": [{"id": 1}]}
     assert json.loads(wire.failure(-1, "no")) == {"code": -1, "message": "no"}
+    typed = json.loads(wire.entities([], 0, "ActiveRoster"))
+    assert typed == {"code": 0, "message": "OK", "entities": [], "type": "ActiveRoster"}
+    assert json.loads(wire.capitalised(-1, "nö", SessionID="17")) == {"Code": -1, "Message": "nö", "SessionID": 17}
+    firsts = {next(iter(json.loads(wire.capitalised(0, said)))) for said in ("a", "ab")}
+    assert firsts == {"Code", "Message"}, "the order of keys varies"
