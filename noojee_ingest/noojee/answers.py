@@ -18,7 +18,7 @@ from typing import Generic, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from noojee_ingest.model import CallEntry, LegEntry, RawEntry, RefusedEntry, TimeMark, View, WireTime
-from noojee_ingest.noojee.contract import CallKeys, LegKeys, NamedKeys
+from noojee_ingest.noojee.keys import CallKeys, FieldKeys, LegKeys, NamedKeys
 from noojee_ingest.noojee.times import read_time
 from noojee_ingest.noojee.wire import Element, Members, TooDeep, Value, digest_of, safe
 
@@ -33,10 +33,27 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A template, a campaign or an allocation (reference, 17.0 to 19.0 [client]). ``raw`` is its own JSON text."""
+    """A template, a campaign or an allocation (reference, 17.0 to 19.0 [client]), or a disposition (20.0 [proposed]).
+
+    ``raw`` is its own JSON text.
+    """
 
     id: str
     name: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldEntry:
+    """A field of a campaign template (reference, 21.0 [proposed]). ``raw`` is its own JSON text.
+
+    ``display_type`` is one of Check box, Date, Drop list, Phone Number, Radio, Text, Text Area [doc]; only ``name`` can
+    be relied on.
+    """
+
+    id: str
+    name: str
+    display_type: str
     raw: str
 
 
@@ -45,13 +62,14 @@ class Answer(Generic[Entry]):
     """What a list answered.
 
     ``digest`` is SHA-256 (hex) over the sorted set of the digests of all its elements, refused ones included, joined by
-    LF; ``at`` is when it came, in UTC.
+    LF; ``at`` is when it came, in UTC; ``warning`` is code and message of an answer whose code is above zero [doc].
     """
 
     entries: tuple[Entry, ...]
     refused: tuple[RefusedEntry, ...]
     digest: str
     at: datetime
+    warning: str = ""
 
 
 class Fields:
@@ -99,6 +117,32 @@ class Fields:
             return None
         return None
 
+    def number(self, keys: tuple[str, ...]) -> float | None:
+        """The first of the keys that holds something, as a number that is not below zero."""
+        for key in keys:
+            text = self._text(key).strip()
+            if text:
+                number = float(text) if _NUMBER.fullmatch(text) else math.nan
+                if math.isfinite(number):
+                    return number
+                self._unreadable[key] = None
+                return None
+        return None
+
+    def flag(self, keys: tuple[str, ...]) -> bool | None:
+        """The first of the keys that holds something, as true or false."""
+        for key in keys:
+            value = self._members.get(key)
+            if isinstance(value, bool):
+                return value
+            text = self._text(key).strip().lower()
+            if text in ("true", "false"):
+                return text == "true"
+            if text:
+                self._unreadable[key] = None
+                return None
+        return None
+
     def others(self, known: frozenset[str]) -> dict[str, str]:
         """All fields that hold a text, save the known ones and the phone system's own, whose names start with nj."""
         names = [key for key in self._members if key not in known and not key.startswith("nj")]
@@ -120,12 +164,15 @@ class Fields:
                 return ""
 
 
-def read_answer(elements: list[Element], view: View, at: datetime, read: Reader[Entry]) -> Answer[Entry]:
+def read_answer(
+    elements: list[Element], view: View, at: datetime, read: Reader[Entry], warning: str = ""
+) -> Answer[Entry]:
     """All elements, read one by one.
 
     :param view: which view of the phone system this answer is
     :param at: when it came, in UTC
     :param read: makes an entry of an object, or gives the reason why it is none
+    :param warning: what the answer warned of
     """
     entries: list[Entry] = []
     refused: list[RefusedEntry] = []
@@ -136,7 +183,7 @@ def read_answer(elements: list[Element], view: View, at: datetime, read: Reader[
             refused.append(RefusedEntry(raw, entry))
         else:
             entries.append(entry)
-    return Answer(tuple(entries), tuple(refused), digest_of(element.digest for element in elements), at)
+    return Answer(tuple(entries), tuple(refused), digest_of(element.digest for element in elements), at, warning)
 
 
 def leg_reader(keys: LegKeys, zone: ZoneInfo) -> Reader[LegEntry]:
@@ -194,11 +241,31 @@ def call_reader(keys: CallKeys, zone: ZoneInfo, template_id: str) -> Reader[Call
 
 
 def named_reader(keys: NamedKeys) -> Reader[Named]:
-    """Reads templates, campaigns and allocations."""
+    """Reads templates, campaigns and allocations, of which the id counts."""
 
     def read(raw: RawEntry, fields: Fields) -> Named | str:
         named = Named(fields.text(keys.id), fields.text(keys.name), raw.text)
         return named if named.id else "it has no id"
+
+    return read
+
+
+def field_reader(keys: FieldKeys) -> Reader[FieldEntry]:
+    """Reads fields of a template."""
+
+    def read(raw: RawEntry, fields: Fields) -> FieldEntry | str:
+        entry = FieldEntry(fields.text(keys.id), fields.text(keys.name), fields.text(keys.display_type), raw.text)
+        return entry if entry.name else "it has no name"
+
+    return read
+
+
+def disposition_reader(keys: NamedKeys) -> Reader[Named]:
+    """Reads dispositions, of which the name counts: lead calls take it, and no id."""
+
+    def read(raw: RawEntry, fields: Fields) -> Named | str:
+        named = Named(fields.text(keys.id), fields.text(keys.name), raw.text)
+        return named if named.name else "it has no name"
 
     return read
 

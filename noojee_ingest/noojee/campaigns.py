@@ -1,4 +1,4 @@
-"""The dialler's lists: templates, campaigns, allocations, and the call records (reference, 17.0 to 19.0 and 22.0).
+"""The dialler's lists: templates and what they hold, and the call records (reference, 17.0 to 22.0).
 
 A user key works here too, and silently sees only what its teams may see [doc], [inferred].
 """
@@ -10,10 +10,22 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from noojee_ingest.model import CallEntry, View
-from noojee_ingest.noojee.answers import Answer, Entry, Named, Reader, call_reader, named_reader, read_answer
+from noojee_ingest.noojee.answers import (
+    Answer,
+    Entry,
+    FieldEntry,
+    Named,
+    Reader,
+    call_reader,
+    disposition_reader,
+    field_reader,
+    named_reader,
+    read_answer,
+)
 from noojee_ingest.noojee.contract import Contract
 from noojee_ingest.noojee.envelope import Envelope
-from noojee_ingest.noojee.session import Question, Session
+from noojee_ingest.noojee.question import Question
+from noojee_ingest.noojee.session import Session
 
 
 class Campaigns:
@@ -44,6 +56,23 @@ class Campaigns:
         about = f"campaign {campaign_id}"
         return self._named(Question("allocations", at, {at.campaign_id: campaign_id}, "list allocations", about))
 
+    def dispositions(self, template_id: str) -> Answer[Named]:
+        """The dispositions of a template (reference, 20.0: existence [doc], the rest proposed).
+
+        Lead calls take their names, not their ids [doc]. Raises any NoojeeError.
+        """
+        at = self._contract.dispositions
+        about = f"template {template_id}"
+        question = Question("dispositions", at, {at.template_id: template_id}, "list dispositions", about)
+        return self._listed(question, disposition_reader(self._contract.named_keys))
+
+    def fields(self, template_id: str) -> Answer[FieldEntry]:
+        """The fields of a template (reference, 21.0: existence [doc], the rest proposed). Raises any NoojeeError."""
+        at = self._contract.fields
+        about = f"template {template_id}"
+        question = Question("fields", at, {at.template_id: template_id}, "list fields", about)
+        return self._listed(question, field_reader(self._contract.field_keys))
+
     def call_records(self, template_id: str, campaign_id: str = "", allocation_id: str = "") -> Answer[CallEntry]:
         """Calls that were given a disposition recently (reference, 22.0).
 
@@ -66,6 +95,6 @@ class Campaigns:
 
     def _listed(self, question: Question, reader: Reader[Entry]) -> Answer[Entry]:
         def read(envelope: Envelope) -> Answer[Entry]:
-            return read_answer(envelope.entities(), View.CALL_RECORDS, self._clock(), reader)
+            return read_answer(envelope.entities(), View.CALL_RECORDS, self._clock(), reader, envelope.warning)
 
         return self._session.ask(question, read)

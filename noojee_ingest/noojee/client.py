@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,14 +15,18 @@ from zoneinfo import ZoneInfo
 from requests.adapters import BaseAdapter
 
 from noojee_ingest.model import now_utc
+from noojee_ingest.noojee.authentication import AuthenticationMethod, Credential, HashCredential, KeyCredential
+from noojee_ingest.noojee.calls import Calls
 from noojee_ingest.noojee.campaigns import Campaigns
 from noojee_ingest.noojee.contract import CONTRACT, Contract
 from noojee_ingest.noojee.errors import Misconfigured
+from noojee_ingest.noojee.leads import Leads
 from noojee_ingest.noojee.limits import Limiter, LocalLimiter
 from noojee_ingest.noojee.patience import Patience
 from noojee_ingest.noojee.recordings import Recordings
 from noojee_ingest.noojee.redaction import Redaction
-from noojee_ingest.noojee.session import KeyInQuery, Link, Session
+from noojee_ingest.noojee.session import Link, Session
+from noojee_ingest.noojee.site import Site
 from noojee_ingest.noojee.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,7 @@ class Noojee:
     :param url: its base address, e.g. ``https://acme.example.com.au``; HTTPS is mandatory in current versions [doc]
     :param key: the API key (reference, 01.0, generation B [doc]); recordings need a global one
     :param zone: the phone system's own zone, in which it writes times without one [inferred]
+    :param method: how to prove who we are: the key itself, or for old systems a hash of key and time stamp [doc]
     :param contract: what we hold the phone system to, see ``contract``
     :param limiter: what it allows; without one, a ``LocalLimiter`` of ``connections`` requests at once
     :param transport: an adapter of ``requests`` to send with, for a proxy or a test; it makes no retries of its own
@@ -55,6 +60,7 @@ class Noojee:
         key: str,
         *,
         zone: ZoneInfo,
+        method: AuthenticationMethod = AuthenticationMethod.KEY,
         contract: Contract = CONTRACT,
         limiter: Limiter | None = None,
         transport: BaseAdapter | None = None,
@@ -68,6 +74,11 @@ class Noojee:
     ) -> None:
         stop = stop or threading.Event()
         self.url = _checked_url(url)
+        redaction = Redaction(_checked_key(key))
+        names = contract.authentication
+        credential: Credential = KeyCredential(names, key)
+        if method is AuthenticationMethod.HASH:
+            credential = HashCredential(names, key, redaction, stop=stop)
         self._session = Session(
             Link(
                 self.url,
@@ -76,9 +87,9 @@ class Noojee:
                 connect_timeout,
                 read_timeout,
             ),
-            KeyInQuery(contract.authentication.api_key, _checked_key(key)),
-            Redaction(key),
-            words=contract.words,
+            credential,
+            redaction,
+            contract=contract,
             limiter=limiter or LocalLimiter(connections, stop=stop),
             patience=patience,
             stop=stop,
@@ -86,6 +97,16 @@ class Noojee:
         )
         self.recordings = Recordings(self._session, contract, zone, clock)
         self.campaigns = Campaigns(self._session, contract, zone, clock)
+        self.calls = Calls(self._session, contract, zone, clock)
+        self.leads = Leads(self._session, contract)
+        self.site = Site(self._session, contract, zone, clock)
+
+    def server_time(self) -> datetime:
+        """The phone system's own time, aware, in UTC, to the millisecond (reference, 01.0 [doc]).
+
+        Needs no key, and none is sent. Raises any NoojeeError.
+        """
+        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(self._session.time_stamp()))
 
     @property
     def requests_made(self) -> dict[str, int]:

@@ -14,26 +14,33 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from noojee_ingest.noojee.contract import Words
-from noojee_ingest.noojee.envelope import Envelope, denies_key, open_envelope, speaks_of
+from noojee_ingest.noojee.envelope import Envelope, denies_key, open_envelope, says_expired, speaks_of
 from noojee_ingest.noojee.errors import (
     AuthenticationFailed,
     BadAnswer,
     Busy,
     CutBody,
+    ExpiredTimeStamp,
     Gone,
+    Interrupted,
     NoojeeError,
     NotFound,
+    Redirected,
     Refused,
     ServerFault,
     TimedOut,
+    Transient,
+    Uncertain,
     Unreachable,
 )
+from noojee_ingest.noojee.keys import Words
 from noojee_ingest.noojee.patience import retry_after
 from noojee_ingest.noojee.wire import NotJSON
 
 #: What sending a request or reading a body may raise.
 LIBRARY_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+
+NO_REFUSALS: Mapping[int, type[Refused]] = {}
 
 
 def of_sending(caught: Exception, host: str, connect_timeout: float, read_timeout: float) -> NoojeeError:
@@ -76,16 +83,32 @@ def cut(received: int, expected: int | None) -> CutBody:
     return CutBody(f"the answer was cut after {received}{of} bytes", received=received, expected=expected)
 
 
-def of_status(status: int, headers: Mapping[str, str], body: bytes, words: Words, now: datetime) -> NoojeeError:
+def never_connected(caught: Exception) -> bool:
+    """Whether a request surely never left: a connection could not even be made."""
+    reason = _innermost(caught)
+    return isinstance(caught, requests.ConnectTimeout) or isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def of_status(  # noqa: PLR0917
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    words: Words,
+    now: datetime,
+    refusals: Mapping[int, type[Refused]] = NO_REFUSALS,
+) -> NoojeeError:
     """The error for an answer whose HTTP status is not a success.
 
     :param body: the first part of it, read for a code and a message if it is JSON
     :param now: our time, aware
+    :param refusals: codes above zero that are errors here, whatever the status
     """
     envelope = _readable(body)
     told = f"HTTP {status}"
     if envelope and envelope.code is not None:
         told += f", {envelope.told}"
+        if envelope.code in refusals or says_expired(envelope, words):
+            return of_code(envelope, words, status, refusals)
     failure: NoojeeError
     match status:
         case 401 | 403:
@@ -109,9 +132,16 @@ def of_status(status: int, headers: Mapping[str, str], body: bytes, words: Words
     return failure
 
 
-def of_code(envelope: Envelope, words: Words, status: int = 200) -> NoojeeError:
+def of_code(
+    envelope: Envelope, words: Words, status: int = 200, refusals: Mapping[int, type[Refused]] = NO_REFUSALS
+) -> NoojeeError:
     """The error for an envelope that tells of one."""
     told = f"HTTP {status}, {envelope.told}"
+    refusal = refusals.get(envelope.code or 0)
+    if refusal:
+        return refusal(f"the phone system refused ({told})", status=status, code=envelope.code)
+    if says_expired(envelope, words):
+        return ExpiredTimeStamp(f"the phone system says that the time stamp has expired ({told})")
     if denies_key(envelope, words):
         return AuthenticationFailed(f"the phone system does not accept the key ({told})")
     if speaks_of(envelope.message, words.busy):
@@ -119,17 +149,31 @@ def of_code(envelope: Envelope, words: Words, status: int = 200) -> NoojeeError:
     return Refused(f"the phone system refused ({told})", status=status, code=envelope.code)
 
 
+def of_change(failure: NoojeeError, to_check: str) -> NoojeeError:
+    """What an error means for a request that changes something, once a byte of it may have left.
+
+    An answer that says what was wrong stays what it is; all that leaves open whether it was done is Uncertain.
+
+    :param to_check: what a person should look at, as a sentence
+    """
+    answered = isinstance(failure, Busy | Redirected)
+    if answered or not isinstance(failure, Transient | BadAnswer | Interrupted):
+        return failure
+    return Uncertain(
+        f"{failure.problem}; it may have been done all the same", hint=f"It was not repeated. {to_check}".rstrip()
+    )
+
+
 def _busy(told: str, seconds: float | None) -> Busy:
     wait = "" if seconds is None else f" and asks to wait {seconds:g} s"
     return Busy(f"the phone system is busy ({told}){wait}", retry_after=seconds)
 
 
-def _redirected(status: int, headers: Mapping[str, str]) -> BadAnswer:
+def _redirected(status: int, headers: Mapping[str, str]) -> Redirected:
     target = urlsplit(headers.get("Location", ""))
     where = f" to {target.scheme}://{target.netloc}" if target.netloc else ""
-    return BadAnswer(
-        f"the phone system redirects{where} (HTTP {status}), which is not followed because the key would travel along",
-        hint="Set the client's address to the place that answers by itself.",
+    return Redirected(
+        f"the phone system redirects{where} (HTTP {status}), which is not followed because the key would travel along"
     )
 
 

@@ -1,4 +1,4 @@
-"""One phone system over HTTP: sends questions, retries them where that is safe, and keeps the key to itself.
+"""One phone system over HTTP: sends questions, repeats them where that is safe, and keeps the key to itself.
 
 What was decided, and why:
 
@@ -7,38 +7,44 @@ What was decided, and why:
   environment. Here nothing comes from the environment: a proxy would see the key of a plain HTTP request and show the
   phone system another address than the admitted one. Who needs a proxy passes a transport that knows it.
 * No redirect is ever followed: the key would travel along.
-* The key is put into the address by an ``AuthBase`` at the last moment, is never part of an error, and is blotted out
-  of what ``urllib3`` and ``requests`` log while the session lives (see ``redaction``).
+* Key or hash is put into the address by an ``AuthBase`` at the last moment, is never part of an error, and is blotted
+  out of what ``urllib3`` and ``requests`` log while the session lives (see ``authentication``, ``redaction``).
 * Bodies are asked for unencoded, so that ``Content-Length`` counts what is stored.
-* Every question here only reads, so every one may be repeated. Retries are ours alone; ``urllib3`` makes none.
+* A question that only reads is repeated while that helps. One that changes something is repeated only while no
+  connection was made at all; once a byte may have left, what stays open is ``Uncertain``. Retries are ours alone;
+  ``urllib3`` makes none.
+* ``Expired TimeStamp`` leads to a new stamp and one repeat at once, whatever was asked: the phone system says itself
+  that it did nothing.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
-from requests.auth import AuthBase
 
 from noojee_ingest import __version__
 from noojee_ingest.noojee import failures
+from noojee_ingest.noojee.authentication import LIFE, Credential, Signature
 from noojee_ingest.noojee.body import Body
-from noojee_ingest.noojee.contract import Endpoint, Words
-from noojee_ingest.noojee.envelope import Envelope, denies_key, open_envelope
-from noojee_ingest.noojee.errors import BadAnswer, Interrupted, NoojeeError, Transient
-from noojee_ingest.noojee.limits import Limiter, TurnKind
+from noojee_ingest.noojee.contract import Contract
+from noojee_ingest.noojee.envelope import Envelope, denies_key, open_envelope, says_expired
+from noojee_ingest.noojee.errors import BadAnswer, ExpiredTimeStamp, Interrupted, NoojeeError, Transient
+from noojee_ingest.noojee.limits import Limiter
 from noojee_ingest.noojee.patience import Patience
+from noojee_ingest.noojee.question import Question
 from noojee_ingest.noojee.redaction import Redaction
 from noojee_ingest.noojee.transport import Transport
 from noojee_ingest.noojee.wire import NotJSON
@@ -47,40 +53,10 @@ log = logging.getLogger(__name__)
 
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes of JSON
 LARGEST_ERROR = 64 * 1024  # bytes of an error's body that are read for its message
+_STAMP = re.compile(rb'\s*"?(\d{12,14})"?\s*')
 STALE = 0.05  # seconds after which a turn that waited for a slot is no longer used
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One request, before it is signed.
-
-    ``name`` is that of the endpoint in the contract, under which it is counted; ``doing`` and ``about`` go into errors;
-    parameters without a name or a value are not sent.
-    """
-
-    name: str
-    endpoint: Endpoint
-    parameters: Mapping[str, str]
-    doing: str
-    about: str = ""
-    turn: TurnKind | None = None
-
-
-class KeyInQuery(AuthBase):
-    """Authentication of generation B: the key as first parameter of the query (reference, 01.0 [doc])."""
-
-    def __init__(self, parameter: str, key: str) -> None:
-        self._pair = f"{quote(parameter, safe='')}={quote(key, safe='')}"
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        path, _, query = (request.url or "").partition("?")
-        request.url = f"{path}?{self._pair}{'&' if query else ''}{query}"
-        return request
-
-    def __repr__(self) -> str:
-        return "KeyInQuery(***)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +75,24 @@ class Link:
         return urlsplit(self.base).netloc
 
 
+class Attempt:
+    """How far one try of a question came: ``begun`` once a byte of it may have left."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.signature: Signature | None = None
+
+
 class Session:
     """Asks questions of one phone system, from any number of threads."""
 
     def __init__(
         self,
         link: Link,
-        credential: AuthBase,
+        credential: Credential,
         redaction: Redaction,
         *,
-        words: Words,
+        contract: Contract,
         limiter: Limiter,
         patience: Patience,
         stop: threading.Event,
@@ -117,11 +101,15 @@ class Session:
         self._link = link
         self._credential = credential
         self._redaction = redaction
-        self._words = words
+        self._words = contract.words
         self._limiter = limiter
-        self._patience = patience
+        self.patience = patience
         self._stop = stop
         self._clock = clock
+        worth_waiting = min(LIFE, link.read_timeout)  # a stamp that comes later is of no use any more
+        self._time = Question(
+            "time", contract.time, {}, "fetch the phone system's time", signed=False, read_timeout=worth_waiting
+        )
         self._counted: Counter[str] = Counter()
         self._counting = threading.Lock()
         redaction.install()
@@ -129,19 +117,19 @@ class Session:
     def ask(self, question: Question, read: Callable[[Envelope], T]) -> T:
         """What ``read`` makes of the answer to a question, retried while that helps. Raises any NoojeeError."""
 
-        def once() -> T:
-            with self._asked(question, accept="application/json") as body:
-                data = body.whole(LARGEST_ANSWER)
-            envelope = self._opened(data)
-            if envelope.code is not None and envelope.code < 0:
-                raise failures.of_code(envelope, self._words)
+        def opened(data: bytes) -> T:
+            envelope = self._opened(data, question)
+            if envelope.code is not None and (envelope.code < 0 or envelope.code in question.refusals):
+                raise failures.of_code(envelope, self._words, refusals=question.refusals)
             if envelope.code:
-                told = self._redaction.clean(envelope.told)
-                log.warning("%s (%s): the phone system warns: %s", question.doing, question.about, told)
+                log.warning("%s (%s): the phone system warns: %s", question.doing, question.about, envelope.told)
             return read(envelope)
 
-        with self._named(question):
-            return self._repeated(once)
+        return self._fetched(question, opened)
+
+    def time_stamp(self) -> str:
+        """The phone system's own time in milliseconds, as text (reference, 01.0). Raises any NoojeeError."""
+        return self._fetched(self._time, self._stamp)
 
     @contextmanager
     def stream(self, question: Question, first: Callable[[Body], T]) -> Iterator[T]:
@@ -152,29 +140,39 @@ class Session:
         """
         with self._named(question), ExitStack() as lasting:
 
-            def once() -> T:
-                with ExitStack() as attempt:
-                    body = attempt.enter_context(self._asked(question, accept="*/*"))
+            def once(attempt: Attempt) -> T:
+                with ExitStack() as this_time:
+                    body = this_time.enter_context(self._asked(question, attempt, accept="*/*"))
                     begun = first(body)
-                    lasting.enter_context(attempt.pop_all())
+                    lasting.enter_context(this_time.pop_all())
                 body.when_over(lasting.close)
                 return begun
 
-            yield self._repeated(once)
+            yield self._repeated(question, once)
 
     def harmless(self, text: bytes) -> bytes:
-        """The beginning of a body that should be audio and is text, with the key blotted out.
+        """The beginning of a body that should be audio and is text, with key and hash blotted out.
 
-        Raises AuthenticationFailed if it is a JSON error about the key.
+        Raises AuthenticationFailed if it is a JSON error about the key or the time stamp.
         """
         text = self._redaction.blot(text)
         try:
             envelope = open_envelope(text)
         except NotJSON:
             return text
-        if denies_key(envelope, self._words):
+        if denies_key(envelope, self._words) or says_expired(envelope, self._words):
             raise failures.of_code(envelope, self._words)
         return text
+
+    def wait(self, seconds: float) -> None:
+        """Wait. Raises Interrupted as soon as the stop event is set."""
+        if self._stop.wait(seconds):
+            raise Interrupted("stopped while waiting")
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the stop event is set."""
+        return self._stop.is_set()
 
     def requests_made(self) -> dict[str, int]:
         """How many requests were sent so far, retries included, by endpoint."""
@@ -192,11 +190,24 @@ class Session:
         self._link.transport.close()
         self._redaction.remove()
 
-    def _opened(self, data: bytes) -> Envelope:
+    def _fetched(self, question: Question, read: Callable[[bytes], T]) -> T:
+        def once(attempt: Attempt) -> T:
+            with self._asked(question, attempt, accept="application/json") as body:
+                data = body.whole(LARGEST_ANSWER)
+            return read(data)
+
+        with self._named(question):
+            return self._repeated(question, once)
+
+    def _opened(self, data: bytes, question: Question) -> Envelope:
+        if question.may_be_empty and not data.strip():
+            return Envelope(code=0, message="", elements=None)
         try:
-            return open_envelope(self._redaction.blot(data))
+            envelope = open_envelope(self._redaction.blot(data))
         except NotJSON as caught:
             failure = BadAnswer(str(caught))
+        else:
+            return replace(envelope, message=self._redaction.clean(envelope.message))
         raise failure
 
     @contextmanager
@@ -210,14 +221,26 @@ class Session:
                 failure.args = (self._redaction.clean(failure.problem),)
             raise
 
-    def _repeated(self, once: Callable[[], T]) -> T:
+    def _repeated(self, question: Question, once: Callable[[Attempt], T]) -> T:
         waited = 0.0
+        renewed = False
         for tried in count(1):
+            attempt = Attempt()
             try:
-                return once()
-            except Transient as caught:
+                return once(attempt)
+            except NoojeeError as caught:
                 failure = caught
-            pause = self._patience.pause(failure, tried, waited)
+            if isinstance(failure, ExpiredTimeStamp) and attempt.signature:
+                self._credential.expired(attempt.signature)
+                if not renewed:
+                    renewed = True
+                    continue
+            if question.changes and attempt.begun:
+                failure = failures.of_change(failure, question.to_check)
+                break
+            if not isinstance(failure, Transient) or not question.patient:
+                break
+            pause = self.patience.pause(failure, tried, waited)
             if pause is None:
                 break
             log.info("%s; try %d follows in %.1f s", self._redaction.clean(failure.problem), tried + 1, pause)
@@ -227,7 +250,7 @@ class Session:
         raise failure
 
     @contextmanager
-    def _asked(self, question: Question, accept: str) -> Iterator[Body]:
+    def _asked(self, question: Question, attempt: Attempt, accept: str) -> Iterator[Body]:
         """Send it once, holding a slot until the body is left. Raises what the status tells."""
         if question.turn:
             self._limiter.turn(question.turn)
@@ -237,37 +260,79 @@ class Session:
                 raise Interrupted("stopped before the request was sent")
             if question.turn and time.monotonic() - granted > STALE:
                 self._limiter.turn(question.turn)  # or the next one, on time, would follow this late one too soon
-            response = self._sent(question, accept)
-            try:
-                body = Body(response, read_timeout=self._link.read_timeout, stop=self._stop)
-                if not 200 <= response.status_code < 300:
-                    told = _told(body)
-                    raise failures.of_status(response.status_code, response.headers, told, self._words, self._clock())
-                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                    raise BadAnswer("the answer is encoded although it was asked for as it is")
+            with self._answered(question, attempt, accept) as body:
                 yield body
-            finally:
-                response.close()
 
-    def _sent(self, question: Question, accept: str) -> requests.Response:
-        query = urlencode({n: v for n, v in question.parameters.items() if n and v}, quote_via=quote, safe="/")
+    @contextmanager
+    def _answered(self, question: Question, attempt: Attempt, accept: str) -> Iterator[Body]:
+        response = self._signed_and_sent(question, attempt, accept)
+        try:
+            # the small answer to a change is read even while stopping: it is better to know
+            stop = threading.Event() if question.changes else self._stop
+            body = Body(response, read_timeout=question.read_timeout or self._link.read_timeout, stop=stop)
+            if not 200 <= response.status_code < 300:
+                told = _told(body)
+                raise failures.of_status(
+                    response.status_code, response.headers, told, self._words, self._clock(), question.refusals
+                )
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise BadAnswer("the answer is encoded although it was asked for as it is")
+            yield body
+        finally:
+            response.close()
+
+    def _signed_and_sent(self, question: Question, attempt: Attempt, accept: str) -> requests.Response:
+        if not question.signed:
+            return self._sent(question, attempt, accept)
+        with self._credential.signing(self._stamp_for_signing) as signature:
+            attempt.signature = signature
+            return self._sent(question, attempt, accept)
+
+    def _stamp_for_signing(self) -> str:
+        """A time stamp, within the slot of the request that it is for."""
+        with self._named(self._time):
+            with self._answered(self._time, Attempt(), accept="application/json") as body:
+                data = body.whole(LARGEST_ERROR)
+            return self._stamp(data)
+
+    def _stamp(self, data: bytes) -> str:
+        found = _STAMP.fullmatch(data)
+        if found:
+            return found[1].decode("ascii")
+        envelope = self._opened(data, self._time)
+        if envelope.code is not None and envelope.code < 0:
+            raise failures.of_code(envelope, self._words)
+        raise BadAnswer("the answer is not a number of milliseconds")
+
+    def _sent(self, question: Question, attempt: Attempt, accept: str) -> requests.Response:
+        query = question.query
         headers = {"User-Agent": f"noojee-ingest/{__version__}", "Accept": accept, "Accept-Encoding": "identity"}
-        if question.endpoint.method == "POST":  # the parameters are in the query all the same, and the body is empty
+        if question.json is not None:
+            headers["Content-Type"] = "application/json"
+        elif question.endpoint.method == "POST":  # the parameters are in the query all the same, and the body is empty
             headers["Content-Type"] = "application/x-www-form-urlencoded; charset=UTF-8"
         url = f"{self._link.base}{question.endpoint.path}{'?' if query else ''}{query}"
-        request = requests.Request(question.endpoint.method, url, headers=headers, auth=self._credential).prepare()
+        request = requests.Request(
+            question.endpoint.method, url, headers=headers, data=question.json, auth=attempt.signature
+        ).prepare()
         with self._counting:
             self._counted[question.name] += 1
+        read_timeout = question.read_timeout or self._link.read_timeout
         try:
-            return self._link.transport.send(
-                request,
-                stream=True,
-                timeout=(self._link.connect_timeout, self._link.read_timeout),
-                verify=self._link.verify,
+            response = self._link.transport.send(
+                request, stream=True, timeout=(self._link.connect_timeout, read_timeout), verify=self._link.verify
             )
         except failures.LIBRARY_ERRORS as caught:
-            failure = failures.of_sending(caught, self._link.host, self._link.connect_timeout, self._link.read_timeout)
+            failure = failures.of_sending(caught, self._link.host, self._link.connect_timeout, read_timeout)
+            attempt.begun = self._begun(caught)
+        else:
+            attempt.begun = True
+            return response
         raise failure
+
+    def _begun(self, caught: Exception) -> bool:
+        transport = self._link.transport
+        return transport.begun if isinstance(transport, Transport) else not failures.never_connected(caught)
 
 
 def _told(body: Body) -> bytes:

@@ -93,6 +93,11 @@ def write_date(day: date) -> str:
     return f"{day.year:04}/{day.month:02}/{day.day:02}"
 
 
+def write_minute(local: datetime) -> str:
+    """``yyyy/MM/dd HH:mm``, as lead calls take a callback (reference, 23.0 [doc]); seconds are left out."""
+    return f"{write_date(local.date())} {local.hour:02}:{local.minute:02}"
+
+
 def _instant(text: str, zone: ZoneInfo) -> tuple[datetime, TimeMark]:
     if found := _NUMERIC.fullmatch(text):
         fraction = (found["fraction"] or "").ljust(6, "0")[:6]

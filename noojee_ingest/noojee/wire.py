@@ -100,13 +100,7 @@ def members(text: str) -> tuple[Members, dict[str, list[Element]]]:
     pairs: list[tuple[str, Value]] = []
 
     def member(at: int) -> int:
-        key, end = _value(text, at)
-        if not isinstance(key, str) or text[at] != '"':
-            raise NotJSON(f"a key expected at character {at}")
-        at = _skip(text, end)
-        if text[at : at + 1] != ":":
-            raise NotJSON("a key without a value")
-        at = _skip(text, at + 1)
+        key, at = _key(text, at)
         arrays.pop(key, None)
         if text[at : at + 1] == "[":
             arrays[key], at = _elements(text, at)
@@ -117,6 +111,23 @@ def members(text: str) -> tuple[Members, dict[str, list[Element]]]:
 
     _finish(text, _walk(text, _skip(text, 0), ("{", "}"), member))
     return Members(pair for pair in pairs if pair[0] not in arrays), arrays
+
+
+def member_texts(text: str) -> dict[str, str]:
+    """The members of a text that is one JSON object, each as its own raw text; of a repeated key the last one.
+
+    Raises NotJSON.
+    """
+    texts: dict[str, str] = {}
+
+    def member(at: int) -> int:
+        key, start = _key(text, at)
+        _, end = _value(text, start)
+        texts[key] = text[start:end]
+        return end
+
+    _finish(text, _walk(text, _skip(text, 0), ("{", "}"), member))
+    return texts
 
 
 def canonical(value: Value) -> str:
@@ -166,6 +177,17 @@ def _value(text: str, at: int) -> tuple[Value | TooDeep, int]:
     except RecursionError:
         return TooDeep(f"nested deeper than {DEEPEST} levels"), _end_of_nested(text, at)
     return value, end
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    """The key that starts at ``at``, and where its value starts."""
+    key, end = _value(text, at)
+    if not isinstance(key, str) or text[at] != '"':
+        raise NotJSON(f"a key expected at character {at}")
+    at = _skip(text, end)
+    if text[at : at + 1] != ":":
+        raise NotJSON("a key without a value")
+    return key, _skip(text, at + 1)
 
 
 def _end_of_nested(text: str, at: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -61,7 +62,7 @@ class Reply:
 
 
 class PhoneSystem:
-    """Answers with the replies it was told, in their order; the last one for ever."""
+    """Answers with the replies it was told, in their order; the last one for ever. ``at``: always this at a path."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -69,6 +70,7 @@ class PhoneSystem:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._replies: list[Reply] = []
+        self.at: dict[str, Reply] = {}
         self.asked: list[Asked] = []
         self.connections = 0
         self.under_way = 0
@@ -128,7 +130,7 @@ class PhoneSystem:
                 if held[0] == 0x16:  # a TLS greeting: what a plain HTTP server says to it
                     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
                     return
-                if b"\r\n\r\n" in held:
+                if whole(held):
                     if not self._answer(connection, held):
                         return
                     held = b""
@@ -140,7 +142,9 @@ class PhoneSystem:
         headers = {name.lower(): value.strip() for name, value in (each.split(":", 1) for each in lines)}
         with self._lock:
             self.asked.append(Asked(method, target, headers, body))
-            reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+            reply = self.at.get(self.asked[-1].path)
+            if reply is None:
+                reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
         try:
@@ -178,6 +182,13 @@ class PhoneSystem:
         if whole and reply.chunked:
             connection.sendall(b"0\r\n\r\n")
         return whole
+
+
+def whole(request: bytes) -> bool:
+    """Whether the end of a request is there, body and all."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    promised = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return bool(end) and len(body) >= (int(promised[1]) if promised else 0)
 
 
 @pytest.fixture

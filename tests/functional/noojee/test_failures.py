@@ -22,6 +22,7 @@ from noojee_ingest.noojee import (
     Noojee,
     NoojeeError,
     NotFound,
+    Redirected,
     Refused,
     ServerFault,
     TimedOut,
@@ -76,8 +77,8 @@ every_list = pytest.mark.parametrize("ask", [templates, by_hour])
         (502, "", ServerFault),
         (503, "", Busy),
         (504, "", ServerFault),
-        (302, "", BadAnswer),
-        (304, "", BadAnswer),
+        (302, "", Redirected),
+        (304, "", Redirected),
     ],
 )
 def test_a_status_becomes_its_error(

@@ -33,6 +33,11 @@ def audio_by_unique_id(noojee: Noojee) -> bytes:
         return b"".join(stream)
 
 
+def audio_by_tag(noojee: Noojee) -> bytes:
+    with noojee.recordings.audio_by_tag("INV-77", "2") as stream:
+        return b"".join(stream)
+
+
 @pytest.mark.parametrize(
     ("ask", "method", "path", "parameters"),
     [
@@ -46,7 +51,18 @@ def audio_by_unique_id(noojee: Noojee) -> bytes:
         (audio, "POST", f"{RA}/retrieveByCallRecordId", "callRecordId=200417&leg=1"),
         (lambda n: audio(n, leg=""), "POST", f"{RA}/retrieveByCallRecordId", "callRecordId=200417"),
         (audio_by_unique_id, "POST", f"{RA}/retrieveByUniqueId", "uniqueId=1700000123.10&leg=2"),
+        (lambda n: n.recordings.by_tag("INV/77 &x=1"), "POST", f"{RA}/retrieveMetaData", "tag=INV/77%20%26x%3D1"),
+        (audio_by_tag, "POST", f"{RA}/retrieve", "tag=INV-77&leg=2"),
         (lambda n: n.campaigns.templates(), "GET", f"{CA}/getCampaignTemplateList", ""),
+        (lambda n: n.campaigns.dispositions("12"), "GET", f"{CA}/getDispositionList", "fTemplateId=12"),
+        (lambda n: n.campaigns.fields("12"), "GET", f"{CA}/getFieldList", "fTemplateId=12"),
+        (
+            lambda n: n.site.rosters("night shift"),
+            "GET",
+            "/servicemanager/rest/rosterApi/getActiveRosters",
+            "teamName=night%20shift",
+        ),
+        (lambda n: n.site.health(), "GET", "/servicemanager/rest/systemHealth/test", ""),
         (lambda n: n.campaigns.campaigns("12"), "GET", f"{CA}/getCampaignList", "fTemplateId=12"),
         (lambda n: n.campaigns.allocations("34"), "GET", f"{CA}/getAllocationList", "fCampaignId=34"),
         (lambda n: n.campaigns.call_records("12"), "GET", f"{CA}/getCallRecordList", "fTemplateId=12"),

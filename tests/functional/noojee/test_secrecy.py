@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import ssl
 import threading
@@ -18,12 +19,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from requests.adapters import HTTPAdapter
 
-from noojee_ingest.noojee import Interrupted, Noojee, NoojeeError, Unreachable
+from noojee_ingest.noojee import AuthenticationMethod, Interrupted, Lead, Noojee, NoojeeError, Patience, Unreachable
+from tests.functional.noojee.conftest import Reply
 
 KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 DAY = date(2026, 11, 22)
 
 Client = Callable[..., Noojee]
+TIME = "/servicemanager/rest/Time"
 
 
 def ask_everything(noojee: Noojee) -> Iterator[NoojeeError]:
@@ -37,10 +40,29 @@ def ask_everything(noojee: Noojee) -> Iterator[NoojeeError]:
         lambda: noojee.recordings.by_unique_id("1700000123.7"),
         lambda: fetch(noojee.recordings.audio_by_call_record_id("200417", "1")),
         lambda: fetch(noojee.recordings.audio_by_unique_id("1700000123.7", "1")),
+        lambda: fetch(noojee.recordings.audio_by_tag("INV-77", "1")),
+        lambda: noojee.recordings.by_tag("INV-77"),
+        lambda: noojee.recordings.start("205"),
+        lambda: noojee.recordings.stop("205"),
+        lambda: noojee.recordings.tag("205", "INV-77"),
+        lambda: noojee.calls.dial("210", "205"),
+        lambda: noojee.calls.state(["205"]),
+        lambda: noojee.calls.hangup("205"),
+        lambda: noojee.calls.answer("1.7", "205", auto_answer="x"),
+        lambda: next(noojee.calls.watch(["205"], timeout=1.0)),
+        lambda: noojee.campaigns.dispositions("12"),
+        lambda: noojee.campaigns.fields("12"),
+        lambda: noojee.leads.save(Lead("12", "34", "56")),
+        lambda: noojee.leads.update(Lead("12", "34", "56", "A-100", disposition="Sale")),
+        lambda: noojee.site.rosters("night"),
+        noojee.site.health,
+        noojee.server_time,
     ]
     for question in questions:
         try:
             question()
+        except StopIteration:
+            pass
         except NoojeeError as failure:
             yield failure
 
@@ -77,7 +99,7 @@ BAD = {
     "redirect": {"status": 302, "headers": {"Location": f"https://{KEY}.example/?apiKey={KEY}"}},
     "busy": {"status": 429, "headers": {"Retry-After": KEY}},
     "fault": {"body": f'{{"code":103,"message":"EXCEPTION {KEY}"}}', "status": 500},
-    "warning": {"body": f'{{"code":3,"message":"mind {KEY}","entities":[]}}'},
+    "warning": {"body": f'{{"code":3,"message":"mind {KEY}","entities":[],"seq":1,"Data":{{"205":[{{}}]}}}}'},
     "fine": {"body": "[]"},
 }
 
@@ -90,12 +112,17 @@ def test_the_key_is_in_no_log_line_and_no_exception(
     monkeypatch.setattr(logging, "raiseExceptions", True)
     manner = dict(BAD[bad])
     phone.answers(manner.pop("body", ""), **manner)
-    noojee = client(read_timeout=0.1)
+    seconds = 0.1 if bad.startswith("silent") else 10.0
+    monkeypatch.setattr("noojee_ingest.noojee.leads.LONGEST_QUEUE", seconds)
+    monkeypatch.setattr("noojee_ingest.noojee.calls.POLL_MARGIN", seconds - 10.0 or 1.0)
+    monkeypatch.setattr("noojee_ingest.noojee.watching.POLL_MARGIN", seconds)
+    noojee = client(read_timeout=seconds, patience=Patience(tries=2))
 
     failures = list(ask_everything(noojee))
 
-    assert phone.asked
-    assert all(dict(asked.query)["apiKey"] == KEY for asked in phone.asked)
+    assert len(noojee.requests_made) == 27 - 2  # all but the old generation of leads
+    assert all(dict(asked.query)["apiKey"] == KEY for asked in phone.asked if asked.path != TIME)
+    assert all(asked.query == [] for asked in phone.asked if asked.path == TIME)
     assert all(KEY not in told_by(failure) for failure in failures)
     assert all(failure.__cause__ is None and failure.__context__ is None for failure in failures)
     written = [logging.Formatter().format(record) for record in caplog.records]
@@ -103,6 +130,49 @@ def test_the_key_is_in_no_log_line_and_no_exception(
     assert not [line for line in written if KEY in line]
     assert not [record for record in caplog.records if KEY in repr(vars(record))]
     assert KEY not in repr(noojee) + repr(vars(noojee))
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_neither_key_nor_hash_is_in_a_log_line_or_an_exception(
+    phone: Any, client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    stamp = "1500000000123"
+    proof = hashlib.sha256(f"{KEY}:{stamp}".encode()).hexdigest()
+    manner = {
+        name: value.replace(KEY, proof) if isinstance(value, str) else value for name, value in dict(BAD[bad]).items()
+    }
+    phone.answers(manner.pop("body", ""), **manner)
+    phone.at[TIME] = Reply(body=stamp.encode())
+    seconds = 0.1 if bad.startswith("silent") else 10.0
+    monkeypatch.setattr("noojee_ingest.noojee.leads.LONGEST_QUEUE", seconds)
+    monkeypatch.setattr("noojee_ingest.noojee.calls.POLL_MARGIN", seconds - 10.0 or 1.0)
+    monkeypatch.setattr("noojee_ingest.noojee.watching.POLL_MARGIN", seconds)
+    noojee = client(
+        read_timeout=seconds,
+        patience=Patience(tries=2),
+        method=AuthenticationMethod.HASH,
+    )
+
+    failures = list(ask_everything(noojee))
+
+    assert all(dict(asked.query)["hash"] == proof for asked in phone.asked if asked.path != TIME)
+    for secret in (KEY, proof, proof.upper()):
+        assert all(secret not in told_by(failure) for failure in failures)
+        assert not [record for record in caplog.records if secret in repr(vars(record))]
+        assert secret not in caplog.text
+        assert secret not in repr(noojee) + repr(vars(noojee))
+    assert bad != "fine" or f"timeStamp={stamp}&hash=***" in caplog.text
+
+
+def test_a_hash_that_the_phone_system_repeats_is_in_no_entry(phone: Any, client: Client) -> None:
+    proof = hashlib.sha256(f"{KEY}:1500000000123".encode()).hexdigest()
+    phone.at[TIME] = Reply(body=b"1500000000123")
+    phone.answers(f'[{{"CallRecordId":"1","Tag":"{proof}"}},{{"CallRecordId":"1","Tag":"{proof.upper()}"}}]')
+
+    answer = client(method=AuthenticationMethod.HASH).recordings.by_unique_id("1")
+
+    assert [entry.tag for entry in answer.entries] == ["*" * 64] * 2
 
 
 def test_without_the_redaction_urllib3_would_tell_it(

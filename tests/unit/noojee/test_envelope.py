@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from noojee_ingest.noojee.contract import Words
 from noojee_ingest.noojee.envelope import Envelope, denies_key, open_envelope
 from noojee_ingest.noojee.errors import BadAnswer
+from noojee_ingest.noojee.keys import Words
 from noojee_ingest.noojee.wire import NotJSON
 
 
