@@ -1,0 +1,112 @@
+"""The line to a phone system that speaks TLS."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from noojee_ingest.pipeline.doctor import Check, Result
+from noojee_ingest.pipeline.doctor.line import REACHABLE, SECURE, Line, examine_line
+
+
+def make_certificate(path: Path, *, days: int) -> Path:
+    """For 127.0.0.1, signed by itself, good for so many days; with its key in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a phone system")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=400))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., tuple[str, Path]]]:
+    """``serve(days=100)``: the address of a web server with such a certificate, and that."""
+    running: list[tuple[ThreadingHTTPServer, Thread]] = []
+
+    class Page(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A greeting that was broken off is the test's own doing."""
+
+    def served(*, days: int) -> tuple[str, Path]:
+        certificate = make_certificate(tmp_path / "certificate.pem", days=days)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server = Server(("127.0.0.1", 0), Page)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        running.append((server, thread))
+        return f"https://127.0.0.1:{server.server_port}", certificate
+
+    yield served
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def look(url: str, bundle: Path | None) -> tuple[Line, dict[str, Check]]:
+    line = Line(url, bundle, 5.0, 5.0)
+    return line, {check.name: check for check in examine_line(line)}
+
+
+def test_a_good_certificate_is_told_with_its_end(serve: Callable[..., tuple[str, Path]]) -> None:
+    line, checks = look(*serve(days=100))
+    end = datetime.now(UTC) + timedelta(days=100)
+    assert checks[SECURE].result is Result.OK
+    assert f"good until {end:%Y-%m-%d}" in checks[SECURE].told
+    assert "TLSv1." in checks[SECURE].told
+    assert line.is_there
+    assert line.date is not None
+    assert abs((line.date[0] - line.date[1]).total_seconds()) < 5
+
+
+def test_a_certificate_that_ends_soon_is_warned_of(serve: Callable[..., tuple[str, Path]]) -> None:
+    _, checks = look(*serve(days=5))
+    assert checks[SECURE].result is Result.WARNING
+
+
+@pytest.mark.parametrize(("days", "trusted", "why"), [(100, False, "self-signed"), (-1, True, "expired")])
+def test_a_certificate_that_is_not_good_is_told(
+    serve: Callable[..., tuple[str, Path]], days: int, trusted: bool, why: str
+) -> None:
+    url, bundle = serve(days=days)
+    line, checks = look(url, bundle if trusted else None)
+    assert checks[REACHABLE].result is Result.OK
+    assert checks[SECURE].result is Result.FAILED
+    assert why in checks[SECURE].told
+    assert not line.is_there
