@@ -22,7 +22,7 @@ from bench.figures import Instant, peak_bytes
 from noojee_ingest import model
 from noojee_ingest.cli.flow_run import run_flow
 from noojee_ingest.model import Leg
-from noojee_ingest.pipeline import archive, budget, night, work
+from noojee_ingest.pipeline import archive, budget, night, phone, work
 from noojee_ingest.settings import load
 from noojee_ingest.storage.root import Store
 
@@ -161,7 +161,7 @@ class Watch:
 def main() -> None:
     config, present = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
 
-    model.now_utc = work.clock_from(present)
+    model.now_utc = phone.clock_from(present)
     budget.MARGIN_SECONDS = 0.0  # beside an interval of 0
     watch = Watch()
     watch.install()

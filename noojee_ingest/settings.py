@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -36,10 +36,12 @@ from noojee_ingest.settings_problems import Origin, SettingsError, describe, tom
 from noojee_ingest.settings_store import Store
 from noojee_ingest.settings_table import Seconds, SettingsTable
 from noojee_ingest.settings_values import (
+    auto_answer_string,
     checked_key,
     database_address,
     http_address,
     key_from,
+    maker_of_handsets,
     time_of_day,
     unrepeatable,
 )
@@ -58,6 +60,8 @@ def _slug(text: str) -> str:
 
 
 Slug = Annotated[str, AfterValidator(_slug)]
+Maker = Annotated[str, AfterValidator(maker_of_handsets)]
+AutoAnswer = Annotated[str, AfterValidator(auto_answer_string)]
 
 
 class Catalogue(SettingsTable):
@@ -131,10 +135,12 @@ class WithoutRecording(SettingsTable):
 class Simulator(SettingsTable):
     """A simulated phone system in place of a real one.
 
-    ``now`` (aware) is the run's clock and where its own starts; ``days`` full days lie before.
+    ``now`` (aware) is the run's clock and where its own starts; ``days`` full days lie before. ``dialect`` is how it
+    does what the vendor does not document.
     """
 
     now: AwareDatetime
+    dialect: Literal["proposed", "other-audio", "no-by-hour", "hash-only"] = "proposed"
     seed: int = 7
     days: Annotated[int, Field(ge=0, le=366)] = 4
     calls_a_day: Annotated[int, Field(ge=0, le=100_000)] = 245
@@ -145,12 +151,15 @@ class Site(SettingsTable):
 
     ``by_hour`` says whether it has the by-hour list, which the vendor limits to one call a minute (reference, 9.4
     [doc]); ``contract`` corrects what the vendor does not document and is checked by ``noojee.contract``.
-    ``api_key`` is that of the environment, if any; a simulated site has none.
+    ``authentication`` says how requests prove the key: as it is, or by a hash of it with the phone system's time, as
+    older systems want it (01.0 [doc]). ``handsets`` gives makers other auto-answer strings than ``noojee.handsets``
+    has. ``api_key`` is that of the environment, if any; a simulated site has none.
     """
 
     zone: ZoneInfo
     simulator: Simulator | None = None
     url: str = Field(default="", validate_default=True)
+    authentication: Literal["key", "hash"] = "key"
     by_hour: bool = True
     by_hour_interval_seconds: Seconds = 60.0
     concurrent_requests: Share = 8
@@ -160,6 +169,7 @@ class Site(SettingsTable):
     api_key_file: Path | None = None
     api_key: SecretStr | None = None
     contract: Mapping[str, Any] = Field(default_factory=dict)
+    handsets: Mapping[Maker, AutoAnswer] = Field(default_factory=dict)
     without_recording: tuple[WithoutRecording, ...] = ()
 
     @field_validator("zone", mode="before")

@@ -73,6 +73,19 @@ def time_of_day(told: object) -> time | None:
     return time.fromisoformat(text)
 
 
+def maker_of_handsets(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise unrepeatable("no maker's name; it is made of a-z and 0-9, with single hyphens between, such as snom-new")
+    return name
+
+
+def auto_answer_string(text: str) -> str:
+    """It becomes a line of a SIP message: a line break in it would be another header."""
+    if not text.isascii() or not text.isprintable() or not text.strip():
+        raise ValueError("should be one line of a SIP header, such as 'Call-Info: answer-after=0'")
+    return text
+
+
 def checked_key(key: str, where: str) -> str:
     if not key:
         raise unrepeatable(f"{where} empty; put the phone system's API key there")

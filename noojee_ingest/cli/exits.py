@@ -9,7 +9,7 @@ from noojee_ingest.embedded_prefect import EmbeddedPrefectError
 from noojee_ingest.journal.errors import DamagedSegment, JournalError, SegmentsGone
 from noojee_ingest.lake.errors import BadStatement, DamagedDay, LakeError
 from noojee_ingest.noojee import Misconfigured, NoojeeError
-from noojee_ingest.pipeline.errors import AudioDamaged, NoSuchSite, PipelineError
+from noojee_ingest.pipeline.errors import AudioDamaged, NoSuchDay, NoSuchSite, PipelineError
 from noojee_ingest.settings_problems import SettingsError
 from noojee_ingest.simulator import SimulatorError
 from noojee_ingest.storage.errors import Damaged, StorageError
@@ -46,7 +46,7 @@ EXITS_HELP = (
 
 def exit_of(error: BaseException) -> Exit:
     """The exit code of an error that ends a verb."""
-    if isinstance(error, SettingsError | NoSuchSite | Misconfigured | BadStatement):
+    if isinstance(error, SettingsError | NoSuchDay | NoSuchSite | Misconfigured | BadStatement):
         return Exit.USAGE
     if isinstance(error, AudioDamaged | DamagedSegment | SegmentsGone | Damaged | DamagedDay):
         return Exit.DAMAGE

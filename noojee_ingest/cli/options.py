@@ -78,8 +78,17 @@ def zone_of(settings: Settings, slug: str) -> ZoneInfo:
 
 def safe(value: object) -> str:
     """Text for rich that may have come over the wire: no markup, no control character that a terminal would obey."""
-    text = "" if value is None else str(value)
-    return escape("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text))
+    return escape(plain("" if value is None else str(value)))
+
+
+def plain(text: str) -> str:
+    """Text without control characters that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def plain_lines(text: str) -> str:
+    """As ``plain``, but for line breaks: some errors have a line for each problem."""
+    return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def print_json(value: object) -> None:

@@ -11,7 +11,7 @@ from noojee_ingest.cli.options import Config, Json, SiteName, load_settings, one
 
 
 def poll(site: SiteName = None, as_json: Json = False, config: Config = None) -> None:
-    """Ask the phone system's call record lists and journal what is new.
+    """Archive and phone system: ask the call record lists and journal what is new.
 
     They hold only what is recent: run this every few hours, or calls between two nights may never be heard of.
     """

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
 from noojee_ingest import __version__
-from noojee_ingest.cli import catalogue, get, lake, nightly, poll, search, show, simulate, sql, status
+from noojee_ingest.cli import (
+    call,
+    callrecord,
+    campaign,
+    catalogue,
+    doctor,
+    get,
+    lake,
+    nightly,
+    poll,
+    recording,
+    search,
+    show,
+    simulate,
+    site,
+    sql,
+    status,
+)
 from noojee_ingest.cli.exits import EXITS_HELP, TOLD, exit_of
+from noojee_ingest.cli.options import plain_lines
 
 app = typer.Typer(
-    help="Archive the call recordings of a Noojee phone system, and prove that none is missing.",
+    help="Archive the call recordings of a Noojee phone system, prove that none is missing, and talk to it.",
     epilog=EXITS_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -32,10 +51,20 @@ def _program(
     pass
 
 
-for verb in (nightly.nightly, poll.poll, status.status, show.show, get.get, search.search, sql.sql, simulate.simulate):
-    app.command(epilog=EXITS_HELP)(verb)
-app.add_typer(catalogue.app, name="catalogue")
-app.add_typer(lake.app, name="lake")
+ARCHIVE, PHONE_SYSTEM = "Archive", "Phone system"
+"""The panels of the help: what a verb is about."""
+
+PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+    ARCHIVE: (nightly.nightly, poll.poll, status.status, show.show, get.get, search.search, sql.sql),
+    PHONE_SYSTEM: (doctor.doctor, simulate.simulate),
+}
+for panel, verbs in PANELS.items():
+    for verb in verbs:
+        app.command(epilog=EXITS_HELP, rich_help_panel=panel)(verb)
+for group in (catalogue, lake):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2], rich_help_panel=ARCHIVE)
+for group in (call, recording, campaign, callrecord, site):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2], rich_help_panel=PHONE_SYSTEM)
 
 
 def main() -> None:
@@ -43,5 +72,5 @@ def main() -> None:
     try:
         app()
     except TOLD as error:
-        print(f"noojee-ingest: {error}", file=sys.stderr)
+        print(f"noojee-ingest: {plain_lines(str(error))}", file=sys.stderr)
         sys.exit(exit_of(error))

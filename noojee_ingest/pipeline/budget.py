@@ -18,6 +18,8 @@ from noojee_ingest.noojee import Interrupted, TurnKind
 
 LOOK_SECONDS = 0.5  # between two looks at the stop event
 MARGIN_SECONDS = 0.1  # two requests may arrive closer together than they were sent
+NO_PROCESS = "-"
+"""Stands for the host in the name of a holder that cannot be looked for; no host is called so."""
 
 
 class SiteBudget:
@@ -27,7 +29,8 @@ class SiteBudget:
     between requests of a kind; ``lease_seconds`` must be longer than the client's read time-out, so that a request of a
     process that died is over before its slot is given away. Waits end with Interrupted when ``stop`` is set. A lease
     that cannot be renewed, whether the catalogue refuses or says nothing at all, sets ``stop`` before it runs out, and
-    leaving raises the CatalogueError that says why.
+    leaving raises the CatalogueError that says why. Others take a process for dead that does not have the catalogue
+    open: without ``has_catalogue`` nobody ends the lease, and after a crash it runs out.
     """
 
     def __init__(
@@ -40,15 +43,17 @@ class SiteBudget:
         lease_seconds: float,
         intervals: Mapping[TurnKind, float],
         stop: threading.Event,
+        has_catalogue: bool = True,
     ) -> None:
         self._budget = budget
         self._site = site
         self._allowed = allowed
-        self._wanted = wanted
+        self.wanted = wanted
         self._lease_seconds = lease_seconds
         self._intervals = intervals
         self._stop = stop
-        self._holder = " ".join(map(str, (*identity(this_process()), uuid.uuid4().hex)))
+        process = identity(this_process()) if has_catalogue else (NO_PROCESS,)
+        self._holder = " ".join(map(str, (*process, uuid.uuid4().hex)))
         self._changed = threading.Condition()
         self._granted = 0
         self._used = 0
@@ -86,7 +91,7 @@ class SiteBudget:
 
     def _lease(self) -> None:
         asked = time.monotonic()
-        granted = self._budget.lease(self._site, self._holder, self._wanted, self._allowed, self._lease_seconds)
+        granted = self._budget.lease(self._site, self._holder, self.wanted, self._allowed, self._lease_seconds)
         with self._changed:
             self._expires = asked + self._lease_seconds
             self._granted = granted

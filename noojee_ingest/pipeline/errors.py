@@ -8,13 +8,18 @@
     ├── SpoolFailed         ends the run: the spool's folder cannot be written
     ├── PhoneSystemDown     ends the run: nobody answers
     ├── NightUnderWay       nothing was begun
+    ├── NoSuchDay           nothing was begun
     ├── NotKnown            no call or leg has this id
     ├── NotArchived         there is no audio to give
     ├── OutputProblem       what was got cannot be written where it was asked for
     ├── AudioDamaged        what the store gives is not what was archived
+    ├── NoRecording         the phone system knows no recording of this name
+    ├── NotARecording       the phone system gave something else than audio
     └── NoSuchSite          nothing was begun
 """
 
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 
@@ -66,6 +71,15 @@ class NightUnderWay(PipelineError):
         )
 
 
+class NoSuchDay(PipelineError):
+    def __init__(self, site: str, day: date, today: date) -> None:
+        why = "is still to come" if day > today else "is before any recording"
+        super().__init__(
+            f"archiving {day} of site {site}: this day {why}; today is {today} there",
+            "Name a day up to today, as in --day 2026-03-10.",
+        )
+
+
 class NoSuchSite(PipelineError):
     def __init__(self, slug: str, known: list[str]) -> None:
         super().__init__(f"there is no site {slug!r} in the configuration", f"Sites: {', '.join(known)}.")
@@ -92,3 +106,18 @@ class AudioDamaged(PipelineError):
 class OutputProblem(PipelineError):
     def __init__(self, path: Path, error: OSError, hint: str = "Choose another folder with --output.") -> None:
         super().__init__(f"writing {path}: {error.strerror or error}", hint)
+
+
+class NoRecording(PipelineError):
+    def __init__(self, by: str, name: str, *, leg: str = "", known: Sequence[str] = ()) -> None:
+        what = f"leg {leg!a} of {by} {name!a}" if leg else f"{by} {name!a}"
+        hint = f"It has the legs {', '.join(ascii(one) for one in known)}." if known else "Check it letter by letter."
+        super().__init__(f"the phone system knows no recording of {what}", hint)
+
+
+class NotARecording(PipelineError):
+    def __init__(self, what: str, looks_like: str) -> None:
+        super().__init__(
+            f"fetching {what}: what came is no audio, it looks like this: {looks_like}",
+            "Ask again later: it may not be finished. If it stays so, run `noojee-ingest doctor`.",
+        )

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from noojee_ingest import model, simulator
+from noojee_ingest import model
 from noojee_ingest.catalogue.budget import open_budget
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.noojee import Noojee, TurnKind, contract_from
-from noojee_ingest.pipeline.budget import LOOK_SECONDS, SiteBudget, end_leases_of_the_dead
+from noojee_ingest.noojee import Noojee
+from noojee_ingest.pipeline.budget import SiteBudget, end_leases_of_the_dead
 from noojee_ingest.pipeline.deadline import UntilDeadline
-from noojee_ingest.pipeline.errors import NoSuchSite
 from noojee_ingest.pipeline.index import open_catalogue, refuse_other_store
+from noojee_ingest.pipeline.phone import Clock, intervals, lease_seconds, phone_system
 from noojee_ingest.pipeline.places import open_store
 from noojee_ingest.pipeline.progress import WATCHED, Tally
 from noojee_ingest.pipeline.spool import Spool
 from noojee_ingest.settings import Settings, Site
 from noojee_ingest.storage.errors import StoreFailure
 from noojee_ingest.storage.root import Store
-
-Clock = Callable[[], datetime]
 
 MOST_DENIALS = 3
 """Legs in a row for which the key is not accepted: then it is the key, not one leg that it may not hear."""
@@ -93,22 +90,9 @@ class Work:
         return timedelta(hours=self.settings.nightly.lateness_hours)
 
 
-def of_site(settings: Settings, slug: str) -> Site:
-    """The settings of a site. Raises NoSuchSite."""
-    if slug not in settings.sites:
-        raise NoSuchSite(slug, sorted(settings.sites))
-    return settings.sites[slug]
-
-
 def present(site: Site) -> datetime:
     """The site's present instant while no run is going on: that of a simulated one is where its clock starts."""
     return site.simulator.now if site.simulator is not None else model.now_utc()
-
-
-def clock_from(start: datetime) -> Clock:
-    """A clock that shows ``start`` (aware) now and goes on from there."""
-    began, start = time.monotonic(), start.astimezone(UTC)
-    return lambda: start + timedelta(seconds=time.monotonic() - began)
 
 
 @contextmanager
@@ -122,25 +106,13 @@ def open_work(
     the first is over, and one that only small ones may take.
     Raises NoSuchSite, SettingsError (no API key), StorageError, CatalogueError, NoojeeError.
     """
-    site = of_site(settings, slug)
-    key = SIMULATED_KEY if site.simulator is not None else settings.key_of(slug)
     with ExitStack() as stack:
+        phone = stack.enter_context(phone_system(settings, slug))
+        site, clock = phone.site, phone.clock
         catalogue = open_catalogue(settings)
         stack.callback(catalogue.close)
         refuse_other_store(catalogue, settings)
         store = open_store(settings)
-        url, clock = site.url, model.now_utc
-        if site.simulator is not None:
-            scenario = simulator.Scenario(
-                seed=site.simulator.seed,
-                zone=site.zone.key,
-                now=site.simulator.now,
-                days=site.simulator.days,
-                calls_a_day=site.simulator.calls_a_day,
-                by_hour_interval=site.by_hour_interval_seconds,
-            )
-            running = stack.enter_context(simulator.start(scenario, key))
-            url, clock = running.url, clock_from(site.simulator.now)
         allowed = site.concurrent_requests
         of_all = stack.enter_context(closing(open_budget(settings.catalogue.url)))
         end_leases_of_the_dead(of_all, slug, catalogue)
@@ -149,28 +121,14 @@ def open_work(
             slug,
             allowed=allowed if small else max(1, allowed - 1),
             wanted=1 if small else max(1, allowed - 2),
-            lease_seconds=2 * site.read_timeout_seconds + 10,
-            intervals={TurnKind.BY_HOUR: site.by_hour_interval_seconds, TurnKind.LEAD: 0.1},
+            lease_seconds=lease_seconds(site),
+            intervals=intervals(site),
             stop=stop,
         )
         stack.enter_context(budget)
         deadline = UntilDeadline(budget, clock)
         budget.while_waiting = deadline.refuse_if_late
-        client = Noojee(
-            url,
-            key,
-            zone=site.zone,
-            contract=contract_from(site.contract),
-            limiter=deadline,
-            connect_timeout=site.connect_timeout_seconds,
-            read_timeout=site.read_timeout_seconds,
-            ca_bundle=site.ca_bundle,
-            connections=allowed,
-            stop=stop,
-            clock=clock,
-        )
-        stack.callback(client.close)
-        stack.enter_context(_cut_short(client, stop))
+        client = stack.enter_context(phone.client(deadline, stop))
         archive = settings.archive
         workers = ThreadPoolExecutor(archive.workers, thread_name_prefix="leg")
         stack.callback(workers.shutdown, cancel_futures=True)
@@ -197,26 +155,3 @@ def open_work(
             denials=Streak(limit=MOST_DENIALS),
             actor=actor,
         )
-
-
-@contextmanager
-def _cut_short(client: Noojee, stop: threading.Event) -> Iterator[None]:
-    """Abort the requests under way once ``stop`` is set: a phone system that hangs must not hold up the end."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(LOOK_SECONDS):
-            if stop.is_set():
-                client.abort()  # again and again: one may be connecting just now
-
-    watcher = threading.Thread(target=watch, name="request aborter", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-SIMULATED_KEY = "00000000-5130-11ec-9d3c-000000000000"
-"""The simulated phone system's key. It opens nothing."""

@@ -18,7 +18,8 @@ from noojee_ingest import model, simulator
 from noojee_ingest.cli.program import main
 from noojee_ingest.pipeline import budget as site_budget
 from noojee_ingest.pipeline.night import run_night
-from noojee_ingest.pipeline.work import clock_from, open_work
+from noojee_ingest.pipeline.phone import clock_from
+from noojee_ingest.pipeline.work import open_work
 from noojee_ingest.settings import load
 
 KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"

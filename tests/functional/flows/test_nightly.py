@@ -114,6 +114,18 @@ def test_the_key_is_nowhere(gaps: SimpleNamespace) -> None:
     assert holding(gaps.run, KEY) == []
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_day_that_cannot_be_is_usage_and_no_run(place: Callable[..., Place], day: str) -> None:
+    here = place()
+    run = here.run("nightly", "--day", day)
+    assert run.end() == 2
+    assert run.err.splitlines()[-1].startswith(f"noojee-ingest: archiving {day} of site here: this day is ")
+    assert "Traceback" not in run.err.splitlines()[-1]
+    assert run.out == ""
+    ((_, name, _, message),) = here.flow_runs("nightly")
+    assert (name, f"archiving {day}" in message) == ("Failed", True)
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [

@@ -35,7 +35,8 @@ from datetime import datetime
 from pathlib import Path
 from noojee_ingest import model
 from noojee_ingest.pipeline import budget, night
-from noojee_ingest.pipeline.work import clock_from, open_work
+from noojee_ingest.pipeline.phone import clock_from
+from noojee_ingest.pipeline.work import open_work
 from noojee_ingest.settings import load
 
 def peak():

@@ -157,7 +157,8 @@ import json, os, signal, sys, threading
 from noojee_ingest import model
 from noojee_ingest.pipeline import budget, record
 from noojee_ingest.pipeline.night import run_night
-from noojee_ingest.pipeline.work import clock_from, open_work
+from noojee_ingest.pipeline.phone import clock_from
+from noojee_ingest.pipeline.work import open_work
 from noojee_ingest.settings import load
 from pathlib import Path
 from datetime import datetime
