@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: run run-production-demo test bench lint clean
 
-run: .venv/ready  ## archive the demo's night into ./data
+run: .venv/installed  ## archive the demo's night into ./data
 	@$(BIN)/noojee-ingest nightly; code=$$?; \
 	if [ $$code -eq 3 ]; then \
 		echo; \
@@ -19,7 +20,7 @@ run-production-demo: .venv/ready  ## archive both sites of config/production.exa
 test: .venv/ready  ## all tests
 	$(BIN)/python -m pytest -q
 
-bench: .venv/ready  ## how fast the pipeline is beside a bare loop, some ten minutes; docs/performance.md explains it
+bench: .venv/ready  ## how fast the pipeline is beside a bare loop, 12 minutes; docs/performance.md explains it
 	$(BIN)/python -m bench
 
 lint: .venv/ready  ## style, types, and the arrows between the rooms
@@ -31,9 +32,13 @@ lint: .venv/ready  ## style, types, and the arrows between the rooms
 clean:  ## what make made; ./data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation -e .
+	@touch $@
+
+.venv/ready: .venv/installed  ## and what tests, bench and production demo need: servers of their own among it
+	$(PIP) --no-build-isolation -e '.[dev]'
 	@touch $@

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="where the stores are made; else the system's place for such")
     parser.add_argument("--results", type=Path, default=CHECKOUT / "bench" / "results.json", help="the file to write")
     wanted = parser.parse_args(arguments)
-    with TemporaryDirectory(prefix="noojee-bench-", dir=wanted.folder) as folder, _phone_system(wanted.legs) as phone:
+    with TemporaryDirectory(prefix="noojee-bench-", dir=wanted.folder) as folder, phone_system(wanted.legs) as phone:
         bench = Bench(Path(folder), phone, wanted.threads)
         alone = bench.loop({}, {})
         kinds = [bench.rounds(KINDS[word], wanted.pairs) for word in dict.fromkeys(wanted.kinds)]
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _phone_system(legs: int) -> Iterator[simulator.RunningSimulator]:
+def phone_system(legs: int) -> Iterator[simulator.RunningSimulator]:
     """A night of sound recordings of ``SIZE`` bytes, no two the same, made as they are sent."""
     calls = max(1, round(legs / LEGS_OF_A_CALL))
     scenario = simulator.Scenario.clean(now=NOW, days=1, calls_a_day=calls, leg_bytes=SIZE, by_hour_interval=0.0)
@@ -93,7 +93,7 @@ class Bench:
         self._phone = phone
         self._threads = threads
         legs = phone.truth().ended(DAY)
-        self._recordings = [(f"{leg.call_record_id}-{leg.leg}.wav", self._url(leg)) for leg in legs]
+        self._recordings = [(f"{leg.call_record_id}-{leg.leg}.wav", address(phone, leg)) for leg in legs]
 
     def rounds(self, kind: places.Kind, count: int) -> Rounds:
         """``count`` alternating pairs, each run in a new place of this kind; what they keep on disk goes at the end."""
@@ -156,9 +156,11 @@ class Bench:
         figures["legs_a_second"] = figures["legs"] / figures["seconds"]
         return figures
 
-    def _url(self, leg: simulator.TrueLeg) -> str:
-        query = urlencode({"apiKey": KEY, "callRecordId": leg.call_record_id, "leg": leg.leg})
-        return f"{self._phone.url}/njadmin/rest/RecordingAPI/{AUDIO}?{query}"
+
+def address(phone: simulator.RunningSimulator, leg: simulator.TrueLeg) -> str:
+    """Where the audio of a leg is."""
+    query = urlencode({"apiKey": KEY, "callRecordId": leg.call_record_id, "leg": leg.leg})
+    return f"{phone.url}/njadmin/rest/RecordingAPI/{AUDIO}?{query}"
 
 
 def _cpu(process: psutil.Process) -> float:

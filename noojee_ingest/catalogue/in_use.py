@@ -28,6 +28,8 @@ class InUse:
     """A hold on the catalogue at ``path``; ``close`` it. Raises OSError where the lock's file cannot be made."""
 
     def __init__(self, path: Path) -> None:
+        if not hasattr(fcntl, "F_OFD_SETLK"):
+            raise OSError("the locks that keep two programs apart are those of Linux, which this system has not")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT, 0o640)
         _lock(self._descriptor, fcntl.F_RDLCK, _byte_of(this_process()))

@@ -43,6 +43,7 @@ from noojee_ingest.catalogue.errors import (
 )
 from noojee_ingest.catalogue.grants import carry_grants
 from noojee_ingest.catalogue.in_use_on_server import InUseOnServer, advisory_key, lives
+from noojee_ingest.catalogue.processes import is_running_here
 
 CONNECT: dict[str, Any] = {
     "connect_timeout": 10,
@@ -159,7 +160,8 @@ class PostgresqlSchema:
         connection.exec_driver_sql(f"ANALYZE {names}")
 
     def is_alive(self, connection: Connection, process: Any) -> bool:
-        return lives(connection, self.schema, process)
+        # a restart of the server cuts the session of a process that lives
+        return is_running_here(process) or lives(connection, self.schema, process)
 
     # -- being replaced
 

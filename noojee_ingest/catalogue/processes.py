@@ -22,6 +22,19 @@ def _started(pid: int) -> float:
     return psutil.Process(pid).create_time()
 
 
+def is_running_here(process: Any) -> bool:
+    """Whether a process, by the three columns of its row, is seen to run on this host.
+
+    ``False`` does not mean that it is dead: it may run elsewhere, or in another container, which we do not see.
+    """
+    if process["host"] != socket.gethostname():
+        return False
+    try:
+        return psutil.Process(process["pid"]).create_time() == float(process["started"])
+    except psutil.Error:
+        return False
+
+
 def identity(process: Any) -> tuple[str, int, float]:
     """The three columns of a row that tell a process from all others."""
     return process["host"], process["pid"], float(process["started"])

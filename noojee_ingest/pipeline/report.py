@@ -131,7 +131,7 @@ class Bounds:
             seconds_recording=tally.seconds_recording,
             seconds_publishing=published.seconds,
             by_hour_interval=work.of_site.by_hour_interval_seconds,
-            workers=work.settings.archive.workers,
+            workers=min(work.settings.archive.workers, work.budget.wanted),
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ from typer.main import get_command
 from noojee_ingest.cli.exits import Exit
 from noojee_ingest.cli.program import app
 from noojee_ingest.settings import load
+from noojee_ingest.settings_store import S3Store
 from noojee_ingest.stopping import LAST_RESORT
+from noojee_ingest.storage.policy import ALLOWED, Act
+from noojee_ingest.storage.root import RootName
 
 ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "deploy" / "systemd"
@@ -303,3 +307,24 @@ def test_every_timer_starts_a_service_that_is_there() -> None:
     timers = [path.name for path in SYSTEMD.glob("*.timer")]
     assert len(timers) == 3
     assert all((SYSTEMD / name.replace(".timer", ".service")).is_file() for name in timers)
+
+
+# -- buckets
+
+
+def test_the_policy_lets_the_program_delete_only_where_it_may() -> None:
+    policy = json.loads((ROOT / "deploy" / "s3-policy.json").read_text())
+    allowed: dict[str, set[str]] = defaultdict(set)
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        for resource in statement["Resource"]:
+            allowed[resource.removeprefix("arn:aws:s3:::").removesuffix("/*")].update(statement["Action"])
+    assert isinstance(SETTINGS.store, S3Store)
+    buckets = {name: SETTINGS.store.roots[name].bucket for name in RootName}
+    assert set(allowed) == set(buckets.values())
+    for name in RootName:
+        may = allowed[buckets[name]]
+        assert {"s3:ListBucket", "s3:PutObject", "s3:GetObject"} <= may
+        assert ("s3:DeleteObject" in may) == (Act.DELETE in ALLOWED[name])
+        assert ("s3:GetObjectVersion" in may) == (name is RootName.ARCHIVE)
+    assert "deploy/s3-policy.json" in (ROOT / "docs" / "operations.md").read_text()

@@ -147,11 +147,11 @@ def test_a_night_that_waits_for_others_requests_ends_at_its_deadline_all_the_sam
     assert report.unfinished.startswith("deadline 06:00 reached: 24 hours not listed")
 
 
-def test_two_large_runs_leave_a_request_to_a_poll(site: Site) -> None:
+def test_two_large_runs_go_on_side_by_side_and_leave_a_request_to_a_poll(site: Site) -> None:
     stop = threading.Event()
     timer = threading.Timer(30, stop.set)
     timer.start()
-    with site.work(), site.work(actor="nightly --day"):
+    with site.work(), site.work(actor="nightly --day") as second, second.budget.slot():
         report = site.poll(stop=stop)
     timer.cancel()
     assert report.polls > 0

@@ -19,10 +19,11 @@ from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dialects import lock_sites
 from noojee_ingest.catalogue.errors import CatalogueLocked, CatalogueUnavailable, Collided
 from noojee_ingest.catalogue.location import locate
-from noojee_ingest.catalogue.runs import is_alive, open_segment, open_segments
+from noojee_ingest.catalogue.runs import is_alive, living_runs, open_segment, open_segments
 from noojee_ingest.catalogue.tables import DayRow, FindingRow, LegRow, SegmentRow
 from noojee_ingest.journal.events import Event
 from noojee_ingest.journal.segment import Segment
+from tests.functional.catalogue.at_work import at_work
 from tests.functional.catalogue.recount import contents, recounted, rows
 from tests.functional.catalogue.refusals import refused
 from tests.integration.postgres_server import PostgresServer, running
@@ -59,6 +60,18 @@ def test_a_restart_between_two_batches_costs_nothing(own_server: PostgresServer,
             assert not rebuild.alone(seconds=0)
     with closing(Catalogue.open(own_server.url(), schema=postgres_schema)) as catalogue:
         assert len(rows(catalogue, LegRow)) == 2
+
+
+def test_a_restart_makes_nobody_dead_to_others_of_its_host(own_server: PostgresServer, postgres_schema: str) -> None:
+    address = {"url": own_server.url(), "schema": postgres_schema}
+    with at_work(address) as process:
+        own_server.restart()
+        with closing(Catalogue.open(**address)) as catalogue:
+            (run,) = living_runs(catalogue)
+            assert run["pid"] == process.pid
+            process.kill()
+            process.wait()
+            assert living_runs(catalogue) == []
 
 
 def test_who_lost_the_catalogue_by_a_restart_does_not_write_into_one_that_is_being_replaced(
