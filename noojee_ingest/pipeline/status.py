@@ -12,8 +12,9 @@ from noojee_ingest.model import State, site_day
 from noojee_ingest.pipeline.completeness import Line
 from noojee_ingest.pipeline.deadline import deadline_of
 from noojee_ingest.pipeline.night import NIGHTLY, first_night
+from noojee_ingest.pipeline.phone import of_site
 from noojee_ingest.pipeline.poll import POLL
-from noojee_ingest.pipeline.work import of_site, present
+from noojee_ingest.pipeline.work import present
 from noojee_ingest.settings import Settings
 
 CAME_TO_ITS_END = (0, 3, 4)
