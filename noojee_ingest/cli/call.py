@@ -64,7 +64,7 @@ def dial(
     """
     if tag and not record:
         raise typer.BadParameter("--tag is the tag of a recording: say --record too")
-    with phone_line(config, site) as line:
+    with phone_line(config, site, needs_budget=False) as line:
         done = line.noojee.calls.dial(
             number,
             extension,
@@ -96,7 +96,7 @@ def state(
 
     The vendor has marked this question as outdated: `call watch` knows more.
     """
-    with phone_line(config, site) as line:
+    with phone_line(config, site, needs_budget=False) as line:
         states = line.noojee.calls.state(extensions, timeout=timeout)
     if as_json:
         told = [
@@ -125,7 +125,7 @@ def hangup(call: CallName, *, site: SiteName = None, as_json: Json = False, conf
 
     By extension the wrong call may be cut where the handset has more than one. It is sent once.
     """
-    with phone_line(config, site) as line:
+    with phone_line(config, site, needs_budget=False) as line:
         done = line.noojee.calls.hangup(call)
     print_done(done, f"Hung up {call}", as_json=as_json)
 
@@ -168,7 +168,7 @@ def answer(
 
     The handset must be told how: name its maker with --handset, or give the string. It is sent once.
     """
-    with phone_line(config, site) as line:
+    with phone_line(config, site, needs_budget=False) as line:
         string = _auto_answer(handset, auto_answer, line.site)
         if not string:
             raise typer.BadParameter("say --handset, or --auto-answer: the handset must be told to answer")

@@ -79,7 +79,12 @@ def _print_end(found: Examination) -> None:
         out.print("\nPut this into the configuration, and ask again:\n")
         print(found.toml)
     out.print()
-    for sentences, heading in ((found.will, "This will work:"), (found.will_not, "This will not:")):
+    ends = (
+        (found.will, "This will work:"),
+        (found.will_not, "This will not:"),
+        (found.unproven, "Not proven:"),
+    )
+    for sentences, heading in ends:
         if sentences:
             out.print(heading)
             for sentence in sentences:

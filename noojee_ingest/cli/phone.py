@@ -38,30 +38,28 @@ class Line:
 
 
 @contextmanager
-def phone_line(config: Path | None, site: str | None, *, listening: bool = False) -> Iterator[Line]:
+def phone_line(
+    config: Path | None, site: str | None, *, listening: bool = False, needs_budget: bool = True
+) -> Iterator[Line]:
     """A client of the phone system that ``--config`` and ``--site`` mean.
 
     Ctrl-C and SIGTERM end what is under way, and the verb with their exit code; what could not be finished is told.
-    ``listening``: for who waits for events and asks nothing else; see ``open_phone``.
+    ``listening``: for who waits for events and asks nothing else. ``needs_budget``: not for who controls a call, which
+    must be possible also while the catalogue is down. For both see ``open_phone``.
     """
     settings = load_settings(config)
     slug = one_site(settings, site)
-    of_site = settings.sites[slug]
-    told = False
     if not listening:
         logging.getLogger("noojee_ingest.noojee.session").setLevel(logging.ERROR)  # the verb tells warnings itself
 
-    def waiting() -> None:
-        nonlocal told
-        if not told:
-            number = of_site.concurrent_requests
-            print(f"Waiting: all {number} requests that {slug} allows at once are in use.", file=sys.stderr, flush=True)
-        told = True
+    def told(sentence: str) -> None:
+        print(plain_lines(sentence), file=sys.stderr, flush=True)
 
     with stop_on_signals() as stop:
+        how: dict[str, Any] = {"counted": not listening, "needs_budget": needs_budget, "told": told}
         try:
-            with open_phone(settings, slug, stop=stop, counted=not listening, while_waiting=waiting) as noojee:
-                yield Line(noojee, settings, of_site, stop)
+            with open_phone(settings, slug, stop=stop, **how) as noojee:
+                yield Line(noojee, settings, settings.sites[slug], stop)
         except TOLD as error:
             if stop.exit_code is None:
                 raise

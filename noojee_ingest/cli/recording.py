@@ -53,7 +53,7 @@ def start(
 
     It is sent once and never repeated by itself.
     """
-    with phone_line(config, site) as line:
+    with phone_line(config, site, needs_budget=False) as line:
         done = line.noojee.recordings.start(call, agent=agent, tag=tag)
     print_done(done, f"Recording of {call} started", as_json=as_json)
 
@@ -64,7 +64,7 @@ def stop(call: Call, *, agent: Agent = "", site: SiteName = None, as_json: Json 
 
     It is sent once and never repeated by itself.
     """
-    with phone_line(config, site) as line:
+    with phone_line(config, site, needs_budget=False) as line:
         done = line.noojee.recordings.stop(call, agent=agent)
     print_done(done, f"Recording of {call} stopped", as_json=as_json)
 
@@ -83,7 +83,7 @@ def tag_(
 
     It is sent once and never repeated by itself. That there is such a method is documented, how it is called is not.
     """
-    with phone_line(config, site) as line:
+    with phone_line(config, site, needs_budget=False) as line:
         done = line.noojee.recordings.tag(call, tag, agent=agent)
     print_done(done, f"Recording of {call} tagged {tag}", as_json=as_json)
 
@@ -108,28 +108,33 @@ def get(
     whole and is audio; one that is there stays as it is. Exits with 3 when a leg of the call could not be got.
     """
     by, name = _one_of({By.TAG: tag, By.CALL_RECORD_ID: call_record_id, By.UNIQUE_ID: unique_id})
+    if leg == "":
+        raise typer.BadParameter("--leg is empty: say which leg, or leave it out")
     if leg is not None and all_legs:
         raise typer.BadParameter("say --leg or --all-legs, not both")
     if by is By.CALL_RECORD_ID and leg is None and not all_legs:
         raise typer.BadParameter("say --leg or --all-legs: the phone system cannot list the legs of a call record id")
     got: list[File] = []
     missed: list[NotGot] = []
-    with phone_line(config, site) as line:
-        how: dict[str, Any] = {"folder": output, "largest": line.settings.archive.max_recording_bytes}
-        if by is By.CALL_RECORD_ID and leg is None:
-            each = download_by_number(line.noojee, name, **how)
-        else:
-            legs = wanted(line.noojee, by, name, leg=leg)
-            if len(legs) > 1 and not all_legs:
-                numbers = ", ".join(sorted({ascii(one.leg)[1:-1] for one in legs}))
-                raise typer.BadParameter(f"there are {len(legs)} legs ({numbers}): say --leg N or --all-legs")
-            each = download(legs, name, **how)
-        for one in each:
-            if isinstance(one, File):
-                got.append(one)
+    try:
+        with phone_line(config, site) as line:
+            how: dict[str, Any] = {"folder": output, "largest": line.settings.archive.max_recording_bytes}
+            if by is By.CALL_RECORD_ID and leg is None:
+                each = download_by_number(line.noojee, name, **how)
             else:
-                missed.append(one)
-    _print_got(got, missed, as_json=as_json)
+                legs = wanted(line.noojee, by, name, leg=leg)
+                if len(legs) > 1 and not all_legs:
+                    numbers = ", ".join(sorted({ascii(one.leg)[1:-1] for one in legs}))
+                    raise typer.BadParameter(f"there are {len(legs)} legs ({numbers}): say --leg N or --all-legs")
+                each = download(legs, name, **how)
+            for one in each:
+                if isinstance(one, File):
+                    got.append(one)
+                else:
+                    missed.append(one)
+    finally:
+        if got or missed:  # also where a later leg ended it all: what was written is told
+            _print_got(got, missed, as_json=as_json)
     if by is By.CALL_RECORD_ID and leg is None:
         told = "The phone system cannot list the legs of a call record id: whether there are more is not known."
         typer.echo(told, err=True)

@@ -24,7 +24,7 @@ from noojee_ingest.noojee.answers import (
 )
 from noojee_ingest.noojee.contract import Contract
 from noojee_ingest.noojee.envelope import Envelope
-from noojee_ingest.noojee.question import Question
+from noojee_ingest.noojee.question import Question, exact
 from noojee_ingest.noojee.session import Session
 
 
@@ -47,14 +47,16 @@ class Campaigns:
     def campaigns(self, template_id: str) -> Answer[Named]:
         """The campaigns of a template (reference, 18.0 [client]). Raises any NoojeeError."""
         at = self._contract.campaigns
-        about = f"template {template_id}"
-        return self._named(Question("campaigns", at, {at.template_id: template_id}, "list campaigns", about))
+        doing, about = "list campaigns", f"template {template_id}"
+        which = exact("template id", template_id, doing)
+        return self._named(Question("campaigns", at, {at.template_id: which}, doing, about))
 
     def allocations(self, campaign_id: str) -> Answer[Named]:
         """The allocations of a campaign (reference, 19.0 [client]). Raises any NoojeeError."""
         at = self._contract.allocations
-        about = f"campaign {campaign_id}"
-        return self._named(Question("allocations", at, {at.campaign_id: campaign_id}, "list allocations", about))
+        doing, about = "list allocations", f"campaign {campaign_id}"
+        which = exact("campaign id", campaign_id, doing)
+        return self._named(Question("allocations", at, {at.campaign_id: which}, doing, about))
 
     def dispositions(self, template_id: str) -> Answer[Named]:
         """The dispositions of a template (reference, 20.0: existence [doc], the rest proposed).
@@ -62,15 +64,17 @@ class Campaigns:
         Lead calls take their names, not their ids [doc]. Raises any NoojeeError.
         """
         at = self._contract.dispositions
-        about = f"template {template_id}"
-        question = Question("dispositions", at, {at.template_id: template_id}, "list dispositions", about)
+        doing, about = "list dispositions", f"template {template_id}"
+        which = exact("template id", template_id, doing)
+        question = Question("dispositions", at, {at.template_id: which}, doing, about)
         return self._listed(question, disposition_reader(self._contract.named_keys))
 
     def fields(self, template_id: str) -> Answer[FieldEntry]:
         """The fields of a template (reference, 21.0: existence [doc], the rest proposed). Raises any NoojeeError."""
         at = self._contract.fields
-        about = f"template {template_id}"
-        question = Question("fields", at, {at.template_id: template_id}, "list fields", about)
+        doing, about = "list fields", f"template {template_id}"
+        which = exact("template id", template_id, doing)
+        question = Question("fields", at, {at.template_id: which}, doing, about)
         return self._listed(question, field_reader(self._contract.field_keys))
 
     def call_records(self, template_id: str, campaign_id: str = "", allocation_id: str = "") -> Answer[CallEntry]:
@@ -84,11 +88,13 @@ class Campaigns:
         :raises NoojeeError: any of the tree
         """
         at = self._contract.call_records
-        parameters = {at.template_id: template_id, at.campaign_id: campaign_id, at.allocation_id: allocation_id}
+        doing = "list call records"
+        which = exact("template id", template_id, doing)
+        parameters = {at.template_id: which, at.campaign_id: campaign_id, at.allocation_id: allocation_id}
         given = {"template": template_id, "campaign": campaign_id, "allocation": allocation_id}
         about = ", ".join(f"{what} {which}" for what, which in given.items() if which)
         reader = call_reader(self._contract.call_keys, self._zone, template_id)
-        return self._listed(Question("call_records", at, parameters, "list call records", about), reader)
+        return self._listed(Question("call_records", at, parameters, doing, about), reader)
 
     def _named(self, question: Question) -> Answer[Named]:
         return self._listed(question, named_reader(self._contract.named_keys))

@@ -277,9 +277,15 @@ class Update(Endpoint):
 
 @dataclass(frozen=True, slots=True)
 class UpdateFast(Update):
-    """The current generation (reference, 24.0: the method's name is documented, its base path inferred)."""
+    """The current generation (reference, 24.0: the method's name is documented, its base path inferred).
+
+    Which of the query's ids are left in it cannot be read plainly: all are sent.
+    """
 
     path: str = inferred("/servicemanager/rest/CampaignAPI/updateLeadFast")
+    template_id: str = inferred("fTemplateId")
+    campaign_id: str = inferred("fCampaignId")
+    allocation_id: str = inferred("fAllocationId")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ class TimedOut(Transient):
 class Busy(Transient):
     """The phone system asked us to wait (429, 503, or an error that says so).
 
-    ``retry_after`` is in seconds, ``None`` when it did not say how long.
+    ``retry_after`` is in seconds, ``None`` when it did not say how long; ``code`` is that of the body, ``None``
+    if there was none.
     """
 
     hint = "The phone system limits requests; try again later, or ask for less at once."
@@ -105,9 +106,11 @@ class Busy(Transient):
         about: str = "",
         hint: str = "",
         retry_after: float | None = None,
+        code: int | None = None,
     ) -> None:
         super().__init__(problem, doing=doing, about=about, hint=hint)
         self.retry_after = retry_after
+        self.code = code
 
 
 class ServerFault(Transient):
@@ -303,10 +306,12 @@ class Uncertain(NoojeeError):
     """Something that changes may have reached the phone system, and its answer was lost. It is never repeated.
 
     Raised once a byte of the request may have left: the connection broke, nobody answered in time, the server failed
-    within (5xx), or what came cannot be understood.
+    within (5xx), something on the way answered in its place (429, 503, a redirect), or what came cannot be understood.
+    ``retry_after`` is in seconds, ``None`` when it was not told.
     """
 
     hint = "It was not repeated: look on the phone system whether it was done before you do it again."
+    retry_after: float | None = None
 
 
 class Interrupted(NoojeeError):

@@ -120,7 +120,7 @@ def of_status(  # noqa: PLR0917
         case 410:
             failure = Gone(f"the phone system has it no more ({told})")
         case 429 | 503:
-            failure = _busy(told, retry_after(headers, now))
+            failure = _busy(told, retry_after(headers, now), envelope.code if envelope else None)
         case _ if 300 <= status < 400:
             failure = _redirected(status, headers)
         case _ if status >= 500:
@@ -145,28 +145,31 @@ def of_code(
     if denies_key(envelope, words):
         return AuthenticationFailed(f"the phone system does not accept the key ({told})")
     if speaks_of(envelope.message, words.busy):
-        return _busy(told, None)
+        return _busy(told, None, envelope.code)
     return Refused(f"the phone system refused ({told})", status=status, code=envelope.code)
 
 
 def of_change(failure: NoojeeError, to_check: str) -> NoojeeError:
     """What an error means for a request that changes something, once a byte of it may have left.
 
-    An answer that says what was wrong stays what it is; all that leaves open whether it was done is Uncertain.
+    An answer that says what was wrong stays what it is; all that leaves open whether it was done is Uncertain, also a
+    429, a 503 or a redirect without a code of the phone system's own: whatever is on the way may have made it.
 
     :param to_check: what a person should look at, as a sentence
     """
-    answered = isinstance(failure, Busy | Redirected)
-    if answered or not isinstance(failure, Transient | BadAnswer | Interrupted):
+    busy = failure if isinstance(failure, Busy) else None
+    if (busy and (busy.code or 0) < 0) or not isinstance(failure, Transient | BadAnswer | Interrupted):
         return failure
-    return Uncertain(
+    uncertain = Uncertain(
         f"{failure.problem}; it may have been done all the same", hint=f"It was not repeated. {to_check}".rstrip()
     )
+    uncertain.retry_after = busy.retry_after if busy else None
+    return uncertain
 
 
-def _busy(told: str, seconds: float | None) -> Busy:
+def _busy(told: str, seconds: float | None, code: int | None) -> Busy:
     wait = "" if seconds is None else f" and asks to wait {seconds:g} s"
-    return Busy(f"the phone system is busy ({told}){wait}", retry_after=seconds)
+    return Busy(f"the phone system is busy ({told}){wait}", retry_after=seconds, code=code)
 
 
 def _redirected(status: int, headers: Mapping[str, str]) -> Redirected:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from noojee_ingest.noojee.marked import client, doc, proposed
+from noojee_ingest.noojee.marked import client, doc, inferred, proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class EventKeys:
     call_data: tuple[str, ...] = doc(("CallData",))
     call_id: tuple[str, ...] = doc(("CallID",))
     code: tuple[str, ...] = doc(("Code",))
-    message: tuple[str, ...] = doc(("Message",))
+    message: tuple[str, ...] = inferred(("Message",))  # documented of the answer as a whole only
     status: tuple[str, ...] = doc(("status",))
     unique_call_id: tuple[str, ...] = doc(("uniqueCallId",))
     secondary_unique_call_id: tuple[str, ...] = client(("secondaryUniqueCallId",))

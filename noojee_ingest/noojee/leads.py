@@ -14,7 +14,7 @@ from noojee_ingest.noojee.endpoints import Save, Update
 from noojee_ingest.noojee.errors import LEAD_REFUSALS, Misconfigured
 from noojee_ingest.noojee.keys import LeadKeys
 from noojee_ingest.noojee.limits import TurnKind
-from noojee_ingest.noojee.question import Question, given
+from noojee_ingest.noojee.question import Question, given, text
 from noojee_ingest.noojee.session import Session
 from noojee_ingest.noojee.times import write_date, write_minute
 
@@ -150,8 +150,9 @@ def lead_body(lead: Lead, keys: LeadKeys, generation: LeadGeneration, doing: str
         keys.contact_hours: lead.contact_hours,
     }
     own = {name.lower() for name in (*system, keys.callback, keys.callback_time)}
-    for name in lead.fields:
-        if not name or name.lower() in own:
+    for name, value in lead.fields.items():
+        text(f"value of {name!r}", value, doing)
+        if not text("name of a field", name, doing) or name.lower() in own:
             raise Misconfigured(
                 f"{name!r} is no field of the template's own",
                 doing=doing,

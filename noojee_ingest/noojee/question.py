@@ -57,10 +57,30 @@ class Question:
 
 
 def given(what: str, value: str, doing: str) -> str:
-    """``value`` without blanks around it. Raises Misconfigured if nothing is left."""
-    if value.strip():
-        return value.strip()
+    """``value`` without blanks around it. Raises Misconfigured if nothing is left, or if it is no text."""
+    return exact(what, text(what, value, doing).strip(), doing)
+
+
+def exact(what: str, value: str, doing: str) -> str:
+    """``value`` as it is. Raises Misconfigured if it is empty, or no text: a request without it would mean another."""
+    if text(what, value, doing):
+        return value
     raise Misconfigured(f"the {what} is missing", doing=doing, hint="No request was sent. Give one.")
+
+
+def text(what: str, value: str, doing: str) -> str:
+    """``value``, which can be sent. Raises Misconfigured for a number, or half of a sign."""
+    problem = ""
+    if not isinstance(value, str):
+        problem = f"the {what} is {value!r}, not a text"  # type: ignore[unreachable]  # callers without types
+    else:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            problem = f"the {what} holds half of a sign (a lone surrogate)"
+    if problem:
+        raise Misconfigured(problem, doing=doing, hint="No request was sent. Ids and fields are texts, e.g. '12'.")
+    return value
 
 
 def one_line(what: str, value: str, doing: str) -> str:

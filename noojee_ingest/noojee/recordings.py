@@ -14,7 +14,7 @@ from noojee_ingest.noojee.contract import Contract
 from noojee_ingest.noojee.done import Done, done
 from noojee_ingest.noojee.envelope import Envelope
 from noojee_ingest.noojee.limits import TurnKind
-from noojee_ingest.noojee.question import Question, given
+from noojee_ingest.noojee.question import Question, exact, given
 from noojee_ingest.noojee.session import Session
 from noojee_ingest.noojee.times import write_date
 
@@ -82,8 +82,8 @@ class Recordings:
         :raises NoojeeError: any of the tree
         """
         at = self._contract.by_unique_id
-        about = f"unique id {unique_id}"
-        question = Question("by_unique_id", at, {at.unique_id: unique_id}, "list recordings by unique id", about)
+        doing, about = "list recordings by unique id", f"unique id {unique_id}"
+        question = Question("by_unique_id", at, {at.unique_id: exact("unique id", unique_id, doing)}, doing, about)
         return self._legs(question, View.BY_UNIQUE_ID)
 
     def by_tag(self, tag: str) -> Answer[LegEntry]:
@@ -159,7 +159,7 @@ class Recordings:
         :raises NoojeeError: any other of the tree
         """
         at = self._contract.audio_by_call_record_id
-        parameters = {at.call_record_id: call_record_id, at.leg: leg}
+        parameters = {at.call_record_id: exact("call record id", call_record_id, "fetch audio"), at.leg: leg}
         about = f"call record id {call_record_id}, leg {leg}"
         return self._audio(Question("audio_by_call_record_id", at, parameters, "fetch audio", about))
 
@@ -170,7 +170,7 @@ class Recordings:
         :param leg: as for ``audio_by_call_record_id``, which see for the errors too
         """
         at = self._contract.audio_by_unique_id
-        parameters = {at.unique_id: unique_id, at.leg: leg}
+        parameters = {at.unique_id: exact("unique id", unique_id, "fetch audio"), at.leg: leg}
         about = f"unique id {unique_id}, leg {leg}"
         return self._audio(Question("audio_by_unique_id", at, parameters, "fetch audio", about))
 

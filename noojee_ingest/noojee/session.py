@@ -271,7 +271,7 @@ class Session:
             stop = threading.Event() if question.changes else self._stop
             body = Body(response, read_timeout=question.read_timeout or self._link.read_timeout, stop=stop)
             if not 200 <= response.status_code < 300:
-                told = _told(body)
+                told = self._redaction.blot(_told(body))  # before a message is cut within the key
                 raise failures.of_status(
                     response.status_code, response.headers, told, self._words, self._clock(), question.refusals
                 )

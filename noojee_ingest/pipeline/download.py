@@ -17,10 +17,13 @@ from typing import BinaryIO, cast
 from noojee_ingest.audio import NotAudio, check
 from noojee_ingest.model import Audio, LegEntry
 from noojee_ingest.noojee import AudioStream, Gone, Noojee, NotFound
-from noojee_ingest.pipeline.errors import NoRecording, NotARecording, OutputProblem, RecordingTooLarge
+from noojee_ingest.pipeline.errors import NameTaken, NoRecording, NotARecording, OutputProblem, RecordingTooLarge
 
 LAST_MISSES = 2
 """Legs in a row that are not there: then there are no more, as far as can be known."""
+
+OF_ONE_LEG = (NotARecording, RecordingTooLarge, OutputProblem)
+"""The other legs may be got all the same."""
 
 
 class By(StrEnum):
@@ -94,13 +97,16 @@ def download(legs: Sequence[Wanted], name: str, *, folder: Path, largest: int) -
 
     :param name: what was asked for
     :param largest: bytes; a recording that is larger is not kept
-    :raises NotARecording: what came is no audio; like NotFound and Gone, of the one leg that is asked for
-    :raises RecordingTooLarge, OutputProblem, NoojeeError:
+    :raises NotARecording: what came is no audio; like NotFound, Gone, RecordingTooLarge and NameTaken of the one leg
+        that is asked for: of several legs it is told with NotGot
+    :raises OutputProblem: the folder cannot be made; nothing was asked for
+    :raises NoojeeError: any other of the tree
     """
+    _make(folder)
     for one in legs:
         try:
             yield _fetched(one, name, folder, largest)
-        except (NotFound, Gone, NotARecording) as error:
+        except (NotFound, Gone, *OF_ONE_LEG) as error:
             if len(legs) == 1:
                 raise
             yield NotGot(one.leg, one.call_record_id, one.unique_id, str(error))
@@ -111,6 +117,7 @@ def download_by_number(noojee: Noojee, record: str, *, folder: Path, largest: in
 
     That legs are numbered from 1 is the reference's (9.1 [inferred]). As ``download``.
     """
+    _make(folder)
     missed: list[NotGot] = []
     got = False
     for number in count(1):
@@ -125,7 +132,7 @@ def download_by_number(noojee: Noojee, record: str, *, folder: Path, largest: in
             if not got:
                 raise NoRecording(By.CALL_RECORD_ID, record) from error
             return
-        except NotARecording as error:
+        except OF_ONE_LEG as error:
             found = NotGot(one.leg, record, "", str(error))
         got = True
         yield from [*missed, found]
@@ -150,11 +157,19 @@ def _of_entry(noojee: Noojee, by: By, name: str, entry: LegEntry, *, by_record: 
     return Wanted(leg, record, unique, ask)
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputProblem(folder, NotADirectoryError(error.errno, "it is no folder")) from error
+    except OSError as error:
+        raise OutputProblem(folder, error) from error
+
+
 def _fetched(one: Wanted, name: str, folder: Path, largest: int) -> File:
     what = f"{one.leg or '1'} of {name!a}"
     path = folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part") as part:
             size, digest = _spooled(one, what, part, largest)
             audio = _checked(part, size, what)
@@ -194,16 +209,17 @@ def _file_name(name: str, leg: str, digest: str, extension: str) -> str:
 
 
 def _put(part: str, path: Path, digest: str) -> bool:
-    """Give the finished file its name; whether it was there already. Raises OSError where another one has the name."""
+    """Give the finished file its name; whether it was there already. Raises OSError, NameTaken."""
     os.chmod(part, mode_of_new_files())
     try:
         os.link(part, path)
     except FileExistsError:
         if path.is_symlink() or not path.is_file():
-            raise
+            raise NameTaken(path, "is there already and is no file") from None
         with path.open("rb") as there:
             if hashlib.file_digest(there, "sha256").hexdigest() != digest:
-                raise
+                why = "is there with other bytes than its name says: it was changed or cut"
+                raise NameTaken(path, why) from None
         return True
     return False
 

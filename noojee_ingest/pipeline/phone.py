@@ -12,6 +12,7 @@ from functools import partial
 
 from noojee_ingest import model, simulator
 from noojee_ingest.catalogue.budget import open_budget
+from noojee_ingest.catalogue.errors import CatalogueError
 from noojee_ingest.noojee import (
     AuthenticationMethod,
     Contract,
@@ -27,6 +28,7 @@ from noojee_ingest.pipeline.errors import NoSuchSite
 from noojee_ingest.settings import Settings, Site
 
 Clock = Callable[[], datetime]
+Told = Callable[[str], None]
 
 LEAD_SECONDS = 0.1  # from one lead to the next (reference, 23.0 [doc])
 LEAD_ANSWER_SECONDS = 75.0  # a lead may queue for a minute (the same)
@@ -89,11 +91,20 @@ class PhoneSystem:
             yield client
 
     @contextmanager
-    def budget(self, settings: Settings, stop: threading.Event) -> Iterator[SiteBudget]:
+    def budget(self, settings: Settings, stop: threading.Event, *, told: Told = lambda _: None) -> Iterator[SiteBudget]:
         """One of the concurrent requests, and the turns, for who asks little and has no catalogue open.
 
-        Raises CatalogueError.
+        ``told`` hears once, in a sentence, that all of the site's requests are in use. Raises CatalogueError.
         """
+        was_told = False
+
+        def tell() -> None:
+            nonlocal was_told
+            if not was_told:
+                number = self.site.concurrent_requests
+                told(f"Waiting: all {number} requests that {self.slug} allows at once are in use.")
+            was_told = True
+
         with closing(open_budget(settings.catalogue.url)) as of_all:
             budget = SiteBudget(
                 of_all,
@@ -105,6 +116,7 @@ class PhoneSystem:
                 stop=stop,
                 has_catalogue=False,
             )
+            budget.while_waiting = tell
             with budget:
                 yield budget
 
@@ -150,25 +162,32 @@ def open_phone(
     *,
     stop: threading.Event,
     counted: bool = True,
-    while_waiting: Callable[[], None] = lambda: None,
+    needs_budget: bool = True,
+    told: Told = lambda _: None,
 ) -> Iterator[Noojee]:
     """A client of a site's phone system, for whoever asks little: it takes one of the site's concurrent requests.
 
     :param stop: when set, requests under way and waits end with Interrupted
     :param counted: ``False`` for who only listens (subscribe): its one long request is left out of the site budget, or
         it would keep a request from the nightly for as long as somebody watches
-    :param while_waiting: called now and then while all of the site's requests are in use
+    :param needs_budget: ``False`` for who must get through also where the site budget cannot be asked: one request at
+        a time then goes without it. Not for the list by hour, whose turns only the budget knows
+    :param told: hears in a sentence that all of the site's requests are in use, or that it goes without the budget
     :raises NoSuchSite:
     :raises SettingsError: there is no API key
-    :raises CatalogueError: the site budget cannot be asked, or not renewed
+    :raises CatalogueError: the site budget cannot be asked, though it is needed, or not renewed
     :raises NoojeeError: what the settings hold cannot work
     """
     with ExitStack() as stack:
         phone = stack.enter_context(phone_system(settings, slug))
-        limiter: Limiter = LocalLimiter(phone.site.concurrent_requests, stop=stop)
+        limiter: Limiter = LocalLimiter(1, stop=stop)
         if counted:
-            limiter = budget = stack.enter_context(phone.budget(settings, stop))
-            budget.while_waiting = while_waiting
+            try:
+                limiter = stack.enter_context(phone.budget(settings, stop, told=told))
+            except CatalogueError as error:
+                if needs_budget:
+                    raise
+                told(f"Going on without the site budget, which cannot be asked: {error}")
         yield stack.enter_context(phone.client(limiter, stop))
 
 

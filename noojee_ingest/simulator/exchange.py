@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from random import Random
 
 from . import site
@@ -200,10 +201,8 @@ class Exchange:
             left = until - time.monotonic()
             if told or self.sequence < last or left <= 0:
                 return told
-            try:
+            with suppress(TimeoutError):  # then look once more: an event may have come with the end of the time
                 await asyncio.wait_for(self._news.wait(), left)
-            except TimeoutError:
-                return {}
 
     def _wake(self) -> None:
         self._news.set()

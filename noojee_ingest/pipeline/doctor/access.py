@@ -10,7 +10,7 @@ from noojee_ingest.pipeline.doctor.line import Line
 from noojee_ingest.pipeline.doctor.report import PUT_TOML, Check, Result
 from noojee_ingest.pipeline.doctor.variants import BY_UNIQUE_ID, NOBODY
 
-KEY, CLOCK = "key accepted", "clock"
+API_KEY, KEY, CLOCK = "API key", "key accepted", "clock"
 SETTLED = 30.0
 """Seconds that the two clocks may differ without a word."""
 

@@ -7,7 +7,7 @@ that leg's audio, the other names. A path that answers like one that does not ex
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 
 from noojee_ingest.model import LegEntry
@@ -16,16 +16,17 @@ from noojee_ingest.pipeline.doctor.asking import Asking, with_lines
 from noojee_ingest.pipeline.doctor.fetching import Got, Seen, Subject, judge
 from noojee_ingest.pipeline.doctor.report import PUT_TOML, Check, Result, Told, Variant
 from noojee_ingest.pipeline.doctor.variants import (
+    AUDIO_BY_TAG,
     AUDIO_BY_UNIQUE_ID,
-    BASES,
     BY_CALL_RECORD_ID,
     LEGS,
     METHODS,
     MOST_REQUESTS,
     Ways,
+    base_of,
 )
 
-AUDIO, BY_UNIQUE_ID = "audio by call record id", "audio by unique id"
+AUDIO, BY_TAG = BY_CALL_RECORD_ID.what, AUDIO_BY_TAG.what
 MOST_SUBJECTS, MOST_IN_A_ROW = 3, 3
 LONGEST, SHORTEST = 120.0, 2.0
 """Seconds of a leg that is good to ask for."""
@@ -62,8 +63,7 @@ class Search:
         self.silent = self.silent + 1 if got.seen is Seen.SILENT else 0
         self.denied = self.denied + 1 if got.seen is Seen.DENIED else 0
         request = f"{method} {path}?{of_id}=...&{of_leg}=..."
-        what = AUDIO if self.ways is BY_CALL_RECORD_ID else BY_UNIQUE_ID
-        self.variants.append(Variant(what, request, got.told, got.seen in GOOD))
+        self.variants.append(Variant(self.ways.what, request, got.told, got.seen in GOOD))
         return contract, got
 
     def configured(self) -> tuple[str, str, str, str]:
@@ -138,10 +138,16 @@ def examine_audio(asking: Asking, tolerance: float, told: Told, variants: list[V
             _fruitless(search),
             "Ask the vendor for path and parameters, and correct the contract (docs/doctor.md).",
         )
-        subjects = subjects[:1]
     else:
         yield _audio(asking, search, found, before)
-    yield _by_unique_id(asking, subjects, tolerance, variants, is_search=found is not None)
+    most = MOST_REQUESTS if found is not None else 1
+    unique = "only legs without a call record id would need it"
+    yield _by_other_id(Search(asking, AUDIO_BY_UNIQUE_ID, tolerance, variants, most), subjects[0], unique)
+    if tagged := known_calls(tags_of_one_call(asking.legs)):
+        tag = "only `recording get --tag` needs it"
+        yield _by_other_id(Search(asking, AUDIO_BY_TAG, tolerance, variants, most), tagged[0], tag)
+    else:
+        yield Check(BY_TAG, Result.SKIPPED, "no call with a tag of its own is known", needed=False)
 
 
 def _audio(asking: Asking, search: Search, found: tuple[Contract, Got], before: tuple[str, ...]) -> Check:
@@ -157,35 +163,27 @@ def _audio(asking: Asking, search: Search, found: tuple[Contract, Got], before: 
     return Check(AUDIO, Result.OK, told)
 
 
-def _by_unique_id(
-    asking: Asking, subjects: list[Subject], tolerance: float, variants: list[Variant], *, is_search: bool
-) -> Check:
-    """Of use only for legs without a call record id. The way by call record id is the model."""
+def _by_other_id(search: Search, subject: Subject, who_needs_it: str) -> Check:
+    """By an id that the nights do not ask by. The way by call record id is the model."""
+    asking, ways = search.asking, search.ways
     model = asking.contract.audio_by_call_record_id
-    base = next((base for base in BASES if model.path.startswith(base)), BASES[0])
-    ways = replace(AUDIO_BY_UNIQUE_ID)
-    search = Search(asking, ways, tolerance, variants, MOST_REQUESTS if is_search else 1)
     before = search.configured()
     search.began = asking.requests
-    candidates = [before]
-    if is_search:
-        candidates += [
-            (f"{base}{name}", model.method, of_id, model.leg) for name, of_id in product(ways.names, ways.ids)
-        ]
-    got = None
-    for way in dict.fromkeys(candidates):
+    others = product(ways.names, ways.ids)
+    candidates = [(f"{base_of(model.path)}{name}", model.method, of_id, model.leg) for name, of_id in others]
+    for way in dict.fromkeys([before, *candidates]):
         if search.is_over:
             break
-        contract, got = search.ask(way, subjects[0])
+        contract, got = search.ask(way, subject)
         if got.seen not in GOOD:
             continue
         told = f"{way[1]} {way[0]} with {way[2]} and {way[3]}: {got.told}"
         if way == before:
-            return Check(BY_UNIQUE_ID, Result.OK, told, needed=False)
+            return Check(ways.what, Result.OK, told, needed=False)
         asking.adopt(ways.section, contract)
-        return Check(BY_UNIQUE_ID, Result.WARNING, f"{told}; as configured there is none", PUT_TOML, needed=False)
-    told = f"none of {len(search.seen)} ways gave audio; only legs without a call record id would need it"
-    return Check(BY_UNIQUE_ID, Result.WARNING, told, needed=False)
+        return Check(ways.what, Result.WARNING, f"{told}; as configured there is none", PUT_TOML, needed=False)
+    told = f"none of {len(search.seen)} ways gave audio; {who_needs_it}"
+    return Check(ways.what, Result.WARNING, told, needed=False)
 
 
 def _fruitless(search: Search) -> str:
@@ -195,6 +193,14 @@ def _fruitless(search: Search) -> str:
     if search.silent >= MOST_IN_A_ROW:
         return f"given up, for the phone system stopped answering: {last}"
     return f"none of {sum(one.what == AUDIO for one in search.variants)} ways gave the audio of a leg"
+
+
+def tags_of_one_call(legs: list[LegEntry]) -> list[LegEntry]:
+    """Those whose tag no other call has, as far as is known: what a tag of several calls gives is open."""
+    calls: dict[str, set[str]] = {}
+    for leg in legs:
+        calls.setdefault(leg.tag, set()).add(leg.call_record_id)
+    return [leg for leg in legs if leg.tag and len(calls[leg.tag]) == 1]
 
 
 def known_calls(legs: list[LegEntry]) -> list[Subject]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from noojee_ingest.pipeline.doctor import access, audio, catalogue, legs, line, lists, store
-from noojee_ingest.pipeline.doctor.report import PUT_TOML, Examination, Result
+from noojee_ingest.pipeline.doctor.report import PUT_TOML, Check, Examination, Result
 
 GOOD = {Result.OK, Result.WARNING}
 
@@ -21,6 +22,11 @@ class Ability:
 
 ENTRY = (line.REACHABLE, line.SECURE, access.KEY)
 ABILITIES = (
+    Ability(
+        (access.API_KEY, *ENTRY),
+        "The phone system can be asked.",
+        "The phone system cannot be asked, so no night can run.",
+    ),
     Ability((*ENTRY, lists.RECORDS), "Calls that were made are known.", "Calls that were made are not known."),
     Ability(
         (*ENTRY, legs.BY_HOUR),
@@ -52,22 +58,32 @@ ABILITIES = (
 
 
 def conclude(found: Examination) -> None:
-    """Fill ``will`` and ``will_not``; what was not examined is in neither."""
+    """Fill ``will``, ``will_not`` and ``unproven``; what was not examined is in none of them."""
     for ability in ABILITIES:
         results = {found.of(need) for need in ability.needs} - {None}
         if results and _is_good(found, ability, results):
             found.will.append(ability.can)
+        elif results and _is_unproven(found, ability):
+            found.unproven.append(ability.can)
         elif results:
             found.will_not.append(_until(found, ability))
     if room := [check for check in found.checks if check.name.startswith("room: ") and check.result is Result.FAILED]:
         found.will_not.append(f"A night of the usual size does not fit ({room[0].name.removeprefix('room: ')}).")
 
 
+def _bad(found: Examination, needs: Iterable[str]) -> list[Check]:
+    return [check for check in found.checks if check.name in needs and check.result not in GOOD]
+
+
+def _is_unproven(found: Examination, ability: Ability) -> bool:
+    """Whether nothing was seen either way: what it needs beside the way in was skipped, for whatever reason."""
+    bad = _bad(found, set(ability.needs) - set(ENTRY))
+    return bool(bad) and all(check.result is Result.SKIPPED for check in bad)
+
+
 def _until(found: Examination, ability: Ability) -> str:
-    """Says so where the TOML is all that it lacks, and where nothing was seen either way."""
-    bad = [check for check in found.checks if check.name in ability.needs and check.result not in GOOD]
-    if bad and all(check.result is Result.SKIPPED for check in bad):
-        return f"Not proven: {ability.can[0].lower()}{ability.can[1:]}"
+    """Says so where the TOML is all that it lacks."""
+    bad = _bad(found, ability.needs)
     if bad and all(check.hint == PUT_TOML for check in bad):
         return f"{ability.cannot.removesuffix('.')}, until the TOML is in the configuration."
     return ability.cannot

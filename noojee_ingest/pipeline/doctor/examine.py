@@ -18,13 +18,13 @@ from noojee_ingest.noojee import (
     Named,
     contract_from,
 )
-from noojee_ingest.pipeline.doctor.access import KEY, examine_clock, examine_key
+from noojee_ingest.pipeline.doctor.access import API_KEY, KEY, examine_clock, examine_key
 from noojee_ingest.pipeline.doctor.asking import Asking
 from noojee_ingest.pipeline.doctor.audio import AUDIO, examine_audio
 from noojee_ingest.pipeline.doctor.catalogue import examine_catalogue, known_before
 from noojee_ingest.pipeline.doctor.conclusion import conclude
 from noojee_ingest.pipeline.doctor.legs import BY_HOUR, BY_UNIQUE_ID, examine_hours, examine_meta_data
-from noojee_ingest.pipeline.doctor.line import Line, examine_line
+from noojee_ingest.pipeline.doctor.line import SECURE, Line, examine_line
 from noojee_ingest.pipeline.doctor.lists import RECORDS, examine_lists
 from noojee_ingest.pipeline.doctor.report import Check, Examination, Result, Told
 from noojee_ingest.pipeline.doctor.room import examine_room, size_of_a_night
@@ -34,7 +34,7 @@ from noojee_ingest.settings import Settings
 from noojee_ingest.settings_problems import SettingsError
 from noojee_ingest.simulator import SimulatorError
 
-BUDGET, API_KEY, CONTRACT_LINES = "site budget", "API key", "contract"
+BUDGET, CONTRACT_LINES = "site budget", "contract"
 OF_THE_PHONE_SYSTEM = (KEY, RECORDS, BY_HOUR, BY_UNIQUE_ID, AUDIO)
 
 
@@ -97,12 +97,14 @@ class _Round:
             line = Line(phone.url, site.ca_bundle, site.connect_timeout_seconds, site.read_timeout_seconds)
             yield from examine_line(line)
             if not line.is_there:
-                yield from _skipped(OF_THE_PHONE_SYSTEM, "the phone system cannot be reached")
+                insecure = self.found.of(SECURE) is Result.FAILED
+                why = "there is no secure connection" if insecure else "the phone system cannot be reached"
+                yield from _skipped(OF_THE_PHONE_SYSTEM, why)
                 return
             method = AuthenticationMethod(site.authentication)
             asking = Asking(phone, LocalLimiter(1, stop=stop), stop, CONTRACT, method)
             try:
-                asking.limiter = stack.enter_context(phone.budget(self.settings, stop))
+                asking.limiter = stack.enter_context(phone.budget(self.settings, stop, told=self.told))
                 asking.may_ask_hours = True
             except CatalogueError as error:
                 yield Check(BUDGET, Result.FAILED, str(error), "The doctor goes on with one request at a time.")

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from io import BytesIO
 
 from noojee_ingest.audio import NotAudio, check
 from noojee_ingest.model import Audio, LegEntry
-from noojee_ingest.noojee import AuthenticationFailed, Contract, Interrupted, NoojeeError, NotFound, Refused, Transient
+from noojee_ingest.noojee import (
+    AudioStream,
+    AuthenticationFailed,
+    Contract,
+    Interrupted,
+    NoojeeError,
+    NotFound,
+    Refused,
+    Transient,
+)
 from noojee_ingest.pipeline.doctor.asking import ONCE, Asking, short
 from noojee_ingest.pipeline.doctor.variants import Ways
+
+Fetch = Callable[[str, str], AbstractContextManager[AudioStream]]
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of one leg: short ones are chosen, and what is longer than this is none."""
@@ -76,14 +89,9 @@ def _is_of(audio: Audio, subject: Subject, tolerance: float) -> bool:
 def _fetched(asking: Asking, contract: Contract, ways: Ways, leg: LegEntry) -> Got:
     try:
         with asking.client(contract=contract, patience=ONCE) as client:
-            recordings = client.recordings
-            stream = (
-                recordings.audio_by_call_record_id(leg.call_record_id, leg.leg)
-                if ways.id_line == "call_record_id"
-                else recordings.audio_by_unique_id(leg.unique_id, leg.leg)
-            )
+            fetch: Fetch = getattr(client.recordings, ways.section)
             body = BytesIO()
-            with stream as pieces:
+            with fetch(getattr(leg, ways.id_line), leg.leg) as pieces:
                 for piece in pieces:
                     body.write(piece)
                     if body.tell() > MOST_BYTES:

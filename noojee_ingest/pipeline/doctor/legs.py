@@ -17,10 +17,10 @@ from noojee_ingest.noojee import (
     Transient,
 )
 from noojee_ingest.pipeline.doctor import variants
-from noojee_ingest.pipeline.doctor.asking import Asking, short, with_lines
+from noojee_ingest.pipeline.doctor.asking import ONCE, Asking, short, with_lines
 from noojee_ingest.pipeline.doctor.report import PUT_TOML, Check, Result, Told, Variant
 
-BY_HOUR, BY_UNIQUE_ID, KIND = "by-hour list", "meta data by unique id", "key kind"
+BY_HOUR, BY_UNIQUE_ID, BY_TAG, KIND = "by-hour list", "meta data by unique id", "meta data by tag", "key kind"
 SETTLED = timedelta(minutes=10)
 """After an hour's end; the vendor says some minutes [doc]."""
 
@@ -130,6 +130,7 @@ def examine_meta_data(asking: Asking, variants_tried: list[Variant]) -> Iterator
         variants_tried.append(Variant("meta data", f"POST {path}", f"{len(legs)} legs", True))
         asking.legs += legs
         yield from _told(asking, contract, path == first, legs, ids)
+        yield _examine_tags(asking, variants_tried)
         yield Check(KIND, Result.OK, "a global key: it opens recordings")
         return
     yield Check(BY_UNIQUE_ID, Result.FAILED, short(refusals[0]), refusals[0].hint)
@@ -137,6 +138,36 @@ def examine_meta_data(asking: Asking, variants_tried: list[Variant]) -> Iterator
         yield Check(KIND, Result.FAILED, "the campaign calls are open, recordings are not", USER_KEY)
     else:
         yield Check(KIND, Result.SKIPPED, "no way to ask for recordings was found")
+
+
+def _examine_tags(asking: Asking, variants_tried: list[Variant]) -> Check:
+    """Ask by a tag as configured, and where that gives nothing, first of all where the unique ids are asked for."""
+    tag = next((leg.tag for leg in asking.legs if leg.tag), "")
+    first, base = asking.contract.by_tag.path, variants.base_of(asking.contract.by_unique_id.path)
+    answers = []
+    for path in dict.fromkeys((first, *sorted(variants.BY_TAG, key=lambda one: not one.startswith(base)))):
+        contract = with_lines(asking.contract, "by_tag", path=path)
+        is_right = False
+        try:
+            with asking.client(contract=contract, patience=ONCE) as client:
+                legs = client.recordings.by_tag(tag or variants.NOBODY).entries
+        except Interrupted:
+            raise
+        except NoojeeError as error:
+            answers.append(short(error))
+        else:
+            answers.append(f"{len(legs)} legs of a tag" if tag else "it answers; no tag is known to ask about")
+            is_right = bool(legs) or not tag
+        variants_tried.append(Variant(BY_TAG, f"POST {path}", answers[-1], is_right))
+        if not is_right:
+            continue
+        if path == first:
+            return Check(BY_TAG, Result.OK, answers[-1], needed=False)
+        asking.adopt("by_tag", contract)
+        told = f"{answers[-1]}, at {path}; as configured there is nothing"
+        return Check(BY_TAG, Result.WARNING, told, PUT_TOML, needed=False)
+    told = f"{answers[0]}; only `recording list --tag` and `recording get --tag` need it"
+    return Check(BY_TAG, Result.WARNING, told, needed=False)
 
 
 def _told(

@@ -53,10 +53,18 @@ def examine_line(line: Line) -> Iterator[Check]:
     with connection:
         took = (time.monotonic() - began) * 1000
         yield Check(REACHABLE, Result.OK, f"{host}, port {port} took a connection within {took:.0f} ms")
+        context = None
         if parts.scheme == "https":
             try:
-                told, result, hint = _greet(connection, host, line)
-            except (ssl.SSLError, OSError) as error:
+                context = _context(line)
+            except OSError as error:
+                why = "holds no certificate" if isinstance(error, ssl.SSLError) else f"cannot be read: {_why(error)}"
+                hint = "Put the certificates to trust into that file, as PEM."
+                yield Check(SECURE, Result.FAILED, f"ca_bundle {why}: {line.ca_bundle}", hint)
+                return
+            try:
+                told, result, hint = _greet(connection, host, context)
+            except OSError as error:
                 hint = "Check the certificate, `ca_bundle` in the settings, and that the port speaks HTTPS."
                 yield Check(SECURE, Result.FAILED, f"no secure connection: {_why(error)}", hint)
                 return
@@ -67,7 +75,7 @@ def examine_line(line: Line) -> Iterator[Check]:
             told = "plain HTTP: all on the way can read the key and the recordings"
             yield Check(SECURE, Result.WARNING, told, "Ask the vendor for HTTPS; it is mandatory in current versions.")
     line.is_there = True
-    line.date = _date(line, host, port, secure=parts.scheme == "https")
+    line.date = _date(line, host, port, context)
 
 
 def _context(line: Line) -> ssl.SSLContext:
@@ -78,8 +86,8 @@ def _context(line: Line) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(bundle or DEFAULT_CA_BUNDLE_PATH))
 
 
-def _greet(connection: socket.socket, host: str, line: Line) -> tuple[str, Result, str]:
-    with _context(line).wrap_socket(connection, server_hostname=host) as secure:
+def _greet(connection: socket.socket, host: str, context: ssl.SSLContext) -> tuple[str, Result, str]:
+    with context.wrap_socket(connection, server_hostname=host) as secure:
         version = secure.version() or "TLS"
         certificate = secure.getpeercert() or {}
     until = certificate.get("notAfter")
@@ -92,10 +100,10 @@ def _greet(connection: socket.socket, host: str, line: Line) -> tuple[str, Resul
     return told, Result.OK, ""
 
 
-def _date(line: Line, host: str, port: int, *, secure: bool) -> tuple[datetime, datetime] | None:
+def _date(line: Line, host: str, port: int, context: ssl.SSLContext | None) -> tuple[datetime, datetime] | None:
     connection: http.client.HTTPConnection
-    if secure:
-        connection = http.client.HTTPSConnection(host, port, timeout=line.read_timeout, context=_context(line))
+    if context is not None:
+        connection = http.client.HTTPSConnection(host, port, timeout=line.read_timeout, context=context)
     else:
         connection = http.client.HTTPConnection(host, port, timeout=line.read_timeout)
     with suppress(OSError, http.client.HTTPException, ValueError, TypeError):
@@ -111,6 +119,8 @@ def _date(line: Line, host: str, port: int, *, secure: bool) -> tuple[datetime, 
 def _why(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return error.strerror or str(error) or type(error).__name__

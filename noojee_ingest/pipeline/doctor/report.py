@@ -47,7 +47,8 @@ class Variant:
 class Examination:
     """``toml``: what to put into the configuration, ``""`` where nothing is to be changed.
 
-    ``will`` and ``will_not`` are sentences: what the archive can and cannot do with things as they are now.
+    ``will`` and ``will_not`` are sentences: what the archive can and cannot do with things as they are now;
+    ``unproven``: what it could do, had what it needs been seen to work.
     """
 
     site: str
@@ -56,6 +57,7 @@ class Examination:
     toml: str = ""
     will: list[str] = field(default_factory=list)
     will_not: list[str] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)
     requests: int = 0
     """Sent to the phone system, retries included."""
 

@@ -16,6 +16,7 @@ OLD = ("/servicemanager/rest/RecordingAPI/", "/rest/RecordingAPI/")  # withdrawn
 BASES = (RECORDINGS, CALLS, *OLD)
 
 BY_UNIQUE_ID = tuple(f"{base}retrieveMetaDataByUniqueId" for base in BASES)  # all four [doc]
+BY_TAG = tuple(f"{base}retrieveMetaData" for base in BASES)  # the first two [doc]
 BY_HOUR = tuple(f"{base}retrieveMetaDataByHour" for base in (RECORDINGS, CALLS))  # the first [doc]
 
 NOBODY = "0.0"
@@ -26,12 +27,21 @@ METHODS = ("POST", "GET")
 
 @dataclass(frozen=True)
 class Ways:
-    """Ways to ask for audio by one kind of id: names of the method, of the id's parameter, of the leg's."""
+    """Ways to ask for audio by one kind of id: names of the method, and of the id's parameter.
+
+    ``section`` is that of the contract and the method of the client, ``id_line`` the line of the section and the member
+    of a leg that holds the id.
+    """
 
     section: str
     id_line: str
     names: tuple[str, ...]
     ids: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """What is asked for, in words."""
+        return self.section.replace("_", " ")
 
     def paths(self, name: str) -> Iterator[tuple[str, str]]:
         """Every path with that name of the method, and the HTTP methods."""
@@ -61,6 +71,17 @@ AUDIO_BY_UNIQUE_ID = Ways(
     names=("retrieveByUniqueId", "retrieveRecordingByUniqueId", "retrieveRecording", "retrieve", "getRecording"),
     ids=("uniqueId", "UniqueId", "uniqueCallId", "uniqueid", "id"),
 )
+AUDIO_BY_TAG = Ways(
+    "audio_by_tag",
+    "tag",
+    names=("retrieve", "retrieveRecording", "retrieveByTag", "retrieveRecordingByTag", "getRecording"),
+    ids=("tag", "Tag", "recordingTag"),
+)
 
 MOST_REQUESTS = 160
-"""For audio, in all; one at a time."""
+"""For audio by one kind of id; one at a time."""
+
+
+def base_of(path: str) -> str:
+    """The base of a path; the first of all where it is none of ours."""
+    return next((base for base in BASES if path.startswith(base)), BASES[0])

@@ -182,8 +182,10 @@ ROWS = (
     ),
     save("save_fast", LeadGeneration.FAST),
     save("save_old", LeadGeneration.OLD),
+    save("save_old", LeadGeneration.HASH),
     update("update_fast", LeadGeneration.FAST),
     update("update_old", LeadGeneration.OLD),
+    update("update_old", LeadGeneration.HASH),
     Row(
         "extra", "rosters", "site.rosters", "site rosters",
         lambda n, _: n.site.rosters("Sales"), lambda _: ["--team", "Sales"],

@@ -97,9 +97,59 @@ class TestGet:
         path.write_text("mine")
         said = program("recording", "get", "--unique-id", call[0].unique_id, "--leg", "1")
         assert said.code == 1
-        assert "Choose another folder with --output" in said.err
+        assert f"writing {path}: it is there with other bytes than its name says: it was changed or cut" in said.err
+        assert "Move it away" in said.err
         assert path.read_text() == "mine"
         assert [entry.name for entry in Path().iterdir() if entry.name.endswith(".part")] == []
+
+    @pytest.mark.parametrize("way", ["--unique-id", "--call-record-id"])
+    def test_what_was_written_is_told_though_another_leg_fails(
+        self, program: Program, call: list[Any], way: str
+    ) -> None:
+        name = call[0].unique_id if way == "--unique-id" else call[0].call_record_id
+        first = program("recording", "get", way, name, "--all-legs", "--json").document["files"]
+        for file in first:
+            Path(file["path"]).unlink()
+        Path(first[2]["path"]).write_text("mine")
+        said = program("recording", "get", way, name, "--all-legs", "--json")
+        assert said.code == 3
+        assert said.document["files"] == [first[0], first[1], *first[3:]]
+        (missed,) = said.document["not_got"]
+        assert missed["leg"] == "3"
+        assert "it was changed or cut" in missed["why"]
+
+    @pytest.mark.parametrize("way", ["--unique-id", "--call-record-id"])
+    def test_one_leg_too_large_does_not_cost_the_others(
+        self, program: Program, call: list[Any], way: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = call[0].unique_id if way == "--unique-id" else call[0].call_record_id
+        sizes = [
+            file["size"] for file in program("recording", "get", way, name, "--all-legs", "--json").document["files"]
+        ]
+        monkeypatch.setenv("NOOJEE_INGEST_ARCHIVE__MAX_RECORDING_BYTES", str(max(sizes) - 1))
+        said = program("recording", "get", way, name, "--all-legs", "--json", "-o", "x")
+        assert said.code == 3
+        assert len(said.document["files"]) == sum(size < max(sizes) for size in sizes) > 0
+        assert "Raise archive.max_recording_bytes" in said.document["not_got"][0]["why"]
+
+    def test_what_was_written_is_told_though_an_error_ends_it(
+        self, program: Program, phone: RunningSimulator, call: list[Any]
+    ) -> None:
+        where = {"leg": "2"}
+        rule(phone, "retrieveByUniqueId", match=where, answer={"status": 401, "text": '{"Code": -1}'})
+        said = program("recording", "get", "--unique-id", call[0].unique_id, "--all-legs", "--json", "-o", "x")
+        assert said.code == 1
+        assert [file["path"] for file in said.document["files"]] == [str(path) for path in Path("x").iterdir()]
+        assert "does not accept the key" in said.err
+
+    def test_an_output_that_is_no_folder_is_told_before_anything_is_fetched(
+        self, program: Program, phone: RunningSimulator, call: list[Any]
+    ) -> None:
+        Path("calls").write_text("mine")
+        said = program("recording", "get", "--unique-id", call[0].unique_id, "--all-legs", "-o", "calls")
+        assert said.code == 1
+        assert "writing calls: it is no folder. Choose another folder with --output" in said.err
+        assert phone.counters().requests["retrieveByUniqueId"] == 0
 
     def test_a_link_of_that_name_is_not_followed(self, program: Program, call: list[Any], tmp_path: Path) -> None:
         told = program("recording", "get", "--unique-id", call[0].unique_id, "--leg", "1", "--json").document
@@ -257,6 +307,9 @@ class TestWhatIsTold:
         (["call", "dial", "1", "205", "--handset", "snomm"], "The nearest is 'snom'"),
         (["call", "answer", "1.2", "205"], "the handset must be told to answer"),
         (["recording", "get", "--call-record-id", "1"], "cannot list the legs of a call record id"),
+        (["recording", "get", "--unique-id", "1.2", "--leg", ""], "--leg is empty"),
+        (["recording", "get", "--call-record-id", "1", "--leg", ""], "--leg is empty"),
+        (["callrecord", "list", "--template", ""], "template"),
         (["recording", "get"], "say one of --tag, --call-record-id, --unique-id"),
         (["recording", "get", "--tag", "x", "--unique-id", "1"], "say one of"),
         (["recording", "list", "--hour", "9"], "is no hour; write it as 2026-03-10T09"),
@@ -389,6 +442,38 @@ class TestBudget:
             done.join()
         assert said.code == 0
         assert said.err.count("Waiting: all 8 requests that here allows at once are in use.") == 1
+
+    @pytest.mark.parametrize(
+        "verb",
+        [
+            ["call", "dial", "0355500123", "205"],
+            ["call", "state", "206"],
+            ["call", "hangup", "206"],
+            ["call", "answer", "1.2", "206", "--handset", "snom"],
+            ["recording", "start", "206"],
+            ["recording", "stop", "206"],
+            ["recording", "tag", "206", "T"],
+        ],
+        ids=" ".join,
+    )
+    def test_a_call_is_controlled_though_the_catalogue_is_down(
+        self, program: Program, phone: RunningSimulator, verb: list[str]
+    ) -> None:
+        Path("data").write_text("a file where the folder should be")
+        if verb[1] != "state":
+            answers(phone, verb[1], '{"Code": 0}')
+        said = program(*verb)
+        assert said.code == 0, said.err
+        assert said.err.count("Going on without the site budget") == 1
+        assert sum(phone.counters().requests.values()) == 1
+
+    @pytest.mark.parametrize("verb", [["recording", "list", "--hour", "2026-03-10T09"], ["site", "health"]])
+    def test_all_others_are_refused_while_it_is_down(
+        self, program: Program, phone: RunningSimulator, verb: list[str]
+    ) -> None:
+        Path("data").write_text("a file where the folder should be")
+        assert program(*verb).code == 1
+        assert not phone.counters().requests
 
     def test_nothing_is_leased_when_it_is_over_nor_while_somebody_watches(
         self, program: Program, phone: RunningSimulator

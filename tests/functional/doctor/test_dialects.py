@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
+from typer.testing import CliRunner
 
+from noojee_ingest.cli.program import app
 from noojee_ingest.pipeline.doctor import Result
 from noojee_ingest.simulator import Dialect
-from tests.functional.doctor.conftest import Surgery
+from tests.functional.doctor.conftest import KEY, Surgery
 
 Make = Callable[..., Surgery]
 AUDIO = "audio by call record id"
@@ -29,6 +32,25 @@ def test_what_it_prints_makes_the_next_night_complete(make_surgery: Make, dialec
     assert sum(of_day["archived"] for of_day in states) == sum(map(sum, (of_day.values() for of_day in states)))
     assert sum(of_day["archived"] for of_day in states) >= 12
     assert not any(day.findings for day in report.days)  # no leg has another one's audio: lengths are as told
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_what_it_prints_makes_both_tag_verbs_work(make_surgery: Make, dialect: Dialect) -> None:
+    surgery = make_surgery(dialect=dialect)
+    surgery.configure(surgery.examine().toml)
+    legs = surgery.simulator.truth().legs
+    one = next(
+        leg
+        for leg in legs
+        if leg.tag and {other.unique_id for other in legs if other.tag == leg.tag} == {leg.unique_id}
+    )
+    for verb in (["list"], ["get", "--leg", one.leg, "--output", str(surgery.folder / "got")]):
+        arguments = ["recording", *verb, "--tag", one.tag, "--json", "--config", str(surgery.config)]
+        said = CliRunner().invoke(app, arguments, env={"NOOJEE_INGEST_SITES__HERE__API_KEY": KEY})
+        assert said.exit_code == 0, said.stderr
+        assert one.leg in {entry["leg"] for entry in next(iter(json.loads(said.stdout).values()))}
+    again = surgery.examine()
+    assert (again.of("meta data by tag"), again.of("audio by tag")) == (Result.OK, Result.OK)
 
 
 @pytest.mark.parametrize("dialect", [one for one in Dialect if one is not Dialect.PROPOSED])

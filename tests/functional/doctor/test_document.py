@@ -16,6 +16,8 @@ from noojee_ingest.pipeline.doctor import room, variants
 from noojee_ingest.pipeline.doctor.audio import MOST_IN_A_ROW
 from noojee_ingest.pipeline.doctor.buckets import LOCK_SECONDS
 from noojee_ingest.pipeline.doctor.report import PUT_TOML
+from tests.functional.docs.test_cli import documented as documented_members
+from tests.functional.docs.test_cli import members
 from tests.functional.doctor.conftest import KEY, Surgery
 
 PAGE = (Path(__file__).parents[3] / "docs" / "doctor.md").read_text()
@@ -52,6 +54,14 @@ def test_the_figures_of_the_page_are_those_of_the_program() -> None:
     assert f"a guess of {room.GUESSED_LEGS:,} legs of a minute" in PAGE
     assert (MOST_IN_A_ROW, room.NIGHTS_SEEN) == (3, 7)  # in words
     assert PUT_TOML in PAGE
+
+
+def test_the_example_of_an_older_system_is_what_the_doctor_makes_of_it(make_surgery: Make) -> None:
+    before, after = (
+        tomllib.loads(text)["sites"]["melbourne"] for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    )
+    printed = tomllib.loads(make_surgery(dialect="hash-only").examine().toml)["sites"]["here"]
+    assert after == before | printed
 
 
 def say(surgery: Surgery, *arguments: str) -> Result:
@@ -91,6 +101,20 @@ def test_the_json_is_one_document(make_surgery: Make) -> None:
     assert {"what", "request", "told", "is_right"} == set(told["variants"][0])
     assert told["will"]
     assert told["will_not"]
+    assert told["unproven"] == []
+    page = documented_members("doctor")
+    assert {name for name, _ in members(told, page)} == set(page) - {"unproven[]"}
+    assert page["unproven[]"] == "text"
+
+
+def test_what_is_not_proven_has_a_list_of_its_own(surgery: Surgery) -> None:
+    surgery.rule("retrieveMetaDataByHour", status=429, text="{}", headers={"retry-after": "3600"})
+    said = say(surgery)
+    assert said.exit_code == 3
+    assert "Not proven:\n  Every recording is found, also of inbound and internal calls.\n" in said.stdout
+    assert "This will not:" not in said.stdout
+    told = json.loads(say(surgery, "--json").stdout)
+    assert "unproven[]" in {name for name, _ in members(told, documented_members("doctor"))}
 
 
 def test_what_the_phone_system_says_cannot_steer_the_terminal(surgery: Surgery) -> None:

@@ -100,6 +100,21 @@ def test_a_certificate_that_ends_soon_is_warned_of(serve: Callable[..., tuple[st
     assert checks[SECURE].result is Result.WARNING
 
 
+@pytest.mark.parametrize("text", ["", "no certificate\n"])
+def test_a_bundle_without_a_certificate_is_told_as_such(
+    serve: Callable[..., tuple[str, Path]], tmp_path: Path, text: str
+) -> None:
+    url, _ = serve(days=100)
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(text)
+    line, checks = look(url, bundle)
+    assert checks[REACHABLE].result is Result.OK
+    assert checks[SECURE].result is Result.FAILED
+    assert checks[SECURE].told == f"ca_bundle holds no certificate: {bundle}"
+    assert "PEM" in checks[SECURE].hint
+    assert not line.is_there
+
+
 @pytest.mark.parametrize(("days", "trusted", "why"), [(100, False, "self-signed"), (-1, True, "expired")])
 def test_a_certificate_that_is_not_good_is_told(
     serve: Callable[..., tuple[str, Path]], days: int, trusted: bool, why: str

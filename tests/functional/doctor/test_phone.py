@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from noojee_ingest.catalogue.budget import open_budget
 from noojee_ingest.noojee import Interrupted
 from noojee_ingest.pipeline import budget as site_budget
 from noojee_ingest.pipeline.doctor import Examination, Result, variants
@@ -23,10 +24,11 @@ from tests.functional.doctor.conftest import KEY, NOW, Surgery, of
 
 Make = Callable[..., Surgery]
 AUDIO, BY_HOUR, META = "audio by call record id", "by-hour list", "meta data by unique id"
+BY_TAG = "meta data by tag"
 AUDIO_ENDPOINTS = ("retrieveByCallRecordId", "retrieveByUniqueId", "retrieve")
 READING = {
     *("Time", "getCampaignTemplateList", "getCampaignList", "getAllocationList", "getCallRecordList"),
-    *("retrieveMetaDataByHour", "retrieveMetaDataByUniqueId", *AUDIO_ENDPOINTS),
+    *("retrieveMetaDataByHour", "retrieveMetaDataByUniqueId", "retrieveMetaData", *AUDIO_ENDPOINTS),
 }
 
 
@@ -38,7 +40,7 @@ def test_a_sound_phone_system_is_found_sound(surgery: Surgery) -> None:
     found = surgery.examine()
     assert {check.result for check in found.checks if check.needed} == {Result.OK}
     assert found.exit_code == 0
-    assert found.will_not == []
+    assert found.will_not == found.unproven == []
     assert [check for check in surgery.told if not isinstance(check, str)] == found.checks
 
 
@@ -107,7 +109,7 @@ def test_nobody_at_the_address_is_told_and_the_store_is_examined_all_the_same(su
         taken.bind(("127.0.0.1", 0))
         found = surgery.examine(store=True, SITES__HERE__URL=f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert of(found, "reachable").result is Result.FAILED
-    assert of(found, AUDIO).result is Result.SKIPPED
+    assert (of(found, AUDIO).result, of(found, AUDIO).told) == (Result.SKIPPED, "the phone system cannot be reached")
     assert of(found, "store: create-only").result is Result.OK
     assert found.exit_code == 1
     assert surgery.simulator.counters().requests == {}
@@ -116,8 +118,50 @@ def test_nobody_at_the_address_is_told_and_the_store_is_examined_all_the_same(su
 def test_a_port_that_speaks_no_tls_is_told(surgery: Surgery) -> None:
     found = surgery.examine(SITES__HERE__URL=surgery.simulator.url.replace("http:", "https:"))
     assert of(found, "reachable").result is Result.OK
-    assert of(found, "TLS").result is Result.FAILED
-    assert of(found, "key accepted").result is Result.SKIPPED
+    tls = of(found, "TLS")
+    assert (tls.result, tls.told) == (Result.FAILED, "no secure connection: wrong version number")
+    key = of(found, "key accepted")
+    assert (key.result, key.told) == (Result.SKIPPED, "there is no secure connection")
+
+
+def test_what_was_skipped_is_not_proven_whatever_the_reason(surgery: Surgery) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        found = [
+            surgery.examine(SITES__HERE__API_KEY=""),
+            surgery.examine(SITES__HERE__API_KEY="another-key-of-the-tests"),
+            surgery.examine(SITES__HERE__URL=surgery.simulator.url.replace("http:", "https:")),
+            surgery.examine(SITES__HERE__URL=f"http://127.0.0.1:{taken.getsockname()[1]}"),
+        ]
+    for one in found:
+        assert one.will == []
+        assert one.will_not == ["The phone system cannot be asked, so no night can run."]
+        assert one.unproven == found[0].unproven
+    assert "Calls that were made are known." in found[0].unproven
+
+
+def test_who_waits_for_a_request_is_told_why_and_once(surgery: Surgery) -> None:
+    with closing(open_budget(surgery.settings().catalogue.url)) as budget:
+        budget.lease("here", "another", 8, 8, 600.0)
+        done = threading.Timer(1.5, lambda: budget.give_back("another"))
+        done.start()
+        found = surgery.examine()
+        done.join()
+    assert found.exit_code == 0
+    assert surgery.told.count("Waiting: all 8 requests that here allows at once are in use.") == 1
+
+
+def test_a_tag_that_gives_nothing_is_told_and_counts_for_nothing(surgery: Surgery) -> None:
+    surgery.rule("retrieveMetaData", text="[]")
+    found = surgery.examine()
+    assert (of(found, BY_TAG).result, found.exit_code, found.toml) == (Result.WARNING, 0, "")
+    assert of(found, BY_TAG).told.startswith("0 legs of a tag; ")
+
+
+def test_where_no_tag_is_known_the_path_is_still_tried(make_surgery: Make) -> None:
+    found = make_surgery(dialect="hash-only", calls_a_day=0).examine()
+    assert "no tag is known" in of(found, BY_TAG).told
+    assert "[sites.here.contract.by_tag]" in found.toml
 
 
 def test_without_a_key_the_store_is_examined_all_the_same(surgery: Surgery) -> None:
@@ -177,7 +221,8 @@ def test_a_by_hour_list_that_is_busy_is_not_taken_for_none(surgery: Surgery) -> 
     found = surgery.examine()
     assert of(found, BY_HOUR).result is Result.SKIPPED
     assert (found.exit_code, found.toml) == (3, "")
-    assert any(sentence.startswith("Not proven: ") for sentence in found.will_not)
+    assert found.unproven == ["Every recording is found, also of inbound and internal calls."]
+    assert found.will_not == []
 
 
 def test_a_by_hour_list_that_the_configuration_denies_is_found(surgery: Surgery) -> None:

@@ -22,7 +22,6 @@ from noojee_ingest.noojee import (
     NoojeeError,
     NotFound,
     Patience,
-    Redirected,
     Refused,
     Uncertain,
     Unreachable,
@@ -60,6 +59,9 @@ OPEN: dict[str, dict[str, Any]] = {
     "failed behind a proxy": {"status": 502, "body": "<html>Bad gateway</html>"},
     "proxy gave up": {"status": 504},
     "request gave up": {"status": 408},
+    "asked to wait": {"status": 429, "headers": {"Retry-After": "1"}},
+    "too busy": {"status": 503},
+    "sent elsewhere": {"status": 302, "headers": {"Location": "https://elsewhere.example/"}},
     "a page": {"body": "<html>Welcome</html>"},
     "not JSON": {"body": '{"Code":'},
     "an object without a code": {"body": '{"Message":"Done"}'},
@@ -95,6 +97,15 @@ def test_a_lost_answer_is_uncertain_and_the_request_was_sent_once(
     assert caught.value.__context__ is None
 
 
+def test_how_long_to_wait_is_told_with_the_uncertainty(phone: Any, client: Client) -> None:
+    answered(phone, {"status": 503, "headers": {"Retry-After": "7"}})
+
+    with pytest.raises(Uncertain) as caught:
+        client().calls.hangup("205")
+
+    assert caught.value.retry_after == 7.0
+
+
 @every_change
 @pytest.mark.parametrize(
     ("manner", "error"),
@@ -104,10 +115,8 @@ def test_a_lost_answer_is_uncertain_and_the_request_was_sent_once(
         ({"body": '{"Code":-1,"Message":"Invalid apiKey"}'}, AuthenticationFailed),
         ({"status": 401}, AuthenticationFailed),
         ({"status": 404, "body": "<html>404</html>"}, NotFound),
-        ({"status": 429, "headers": {"Retry-After": "1"}}, Busy),
-        ({"status": 503}, Busy),
+        ({"body": '{"Code":-1,"Message":"wait"}', "status": 503}, Busy),
         ({"body": '{"Code":-1,"Message":"too many requests"}'}, Busy),
-        ({"status": 302, "headers": {"Location": "https://elsewhere.example/"}}, Redirected),
     ],
     ids=str,
 )

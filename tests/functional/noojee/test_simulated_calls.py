@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
@@ -79,5 +81,6 @@ def test_a_lead_is_saved_once_and_updated(noojee: Noojee, generation: LeadGenera
         noojee.leads.update(lead("A/1 &", NO_CHANGE, "<NO CHANGE>"), generation=generation)
     with pytest.raises(LeadNotFound):
         noojee.leads.update(lead("none", NO_CHANGE, "Sale"), generation=generation)
-    assert noojee.leads.update(lead("A/1 &", NO_CHANGE, "Sale"), generation=generation).code == 0
+    sold = replace(lead("A/1 &", NO_CHANGE, "Sale"), callback=datetime(2026, 3, 12, 14, 30))  # noqa: DTZ001
+    assert noojee.leads.update(sold, generation=generation).code == 0
     assert noojee.leads.update(lead("A/1 &", NO_CHANGE, NO_CHANGE), generation=generation).code == 0

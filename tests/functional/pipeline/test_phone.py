@@ -13,6 +13,7 @@ import pytest
 
 from noojee_ingest.catalogue.budget import open_budget
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.errors import CatalogueError
 from noojee_ingest.noojee import AuthenticationFailed, Interrupted, NotFound
 from noojee_ingest.pipeline.budget import end_leases_of_the_dead
 from noojee_ingest.pipeline.phone import open_phone, phone_system
@@ -91,10 +92,23 @@ def test_a_stop_ends_what_waits_for_a_request(tmp_path: Path) -> None:
     with closing(open_budget(told.catalogue.url)) as budget:
         budget.lease("demo", "another", 8, 8, 60.0)
         with (
-            open_phone(told, "demo", stop=stop, while_waiting=stop.set) as noojee,
+            open_phone(told, "demo", stop=stop, told=lambda _: stop.set()) as noojee,
             pytest.raises(Interrupted),
         ):
             noojee.campaigns.templates()
+
+
+def test_without_a_catalogue_only_who_can_do_without_gets_through(tmp_path: Path) -> None:
+    told, stop = settings(tmp_path), threading.Event()
+    (tmp_path / "data").write_text("no folder")
+    said: list[str] = []
+    with pytest.raises(CatalogueError), open_phone(told, "demo", stop=stop, told=said.append):
+        pass
+    assert said == []
+    with open_phone(told, "demo", stop=stop, needs_budget=False, told=said.append) as noojee:
+        assert noojee.campaigns.templates().entries
+    (sentence,) = said
+    assert sentence.startswith("Going on without the site budget, which cannot be asked: ")
 
 
 LEASED = """
