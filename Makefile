@@ -22,6 +22,7 @@ test: .venv/ready  ## all tests
 
 bench: .venv/ready  ## how fast the pipeline is beside a bare loop, 12 minutes; docs/performance.md explains it
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.rebuild
 
 lint: .venv/ready  ## style, types, and the arrows between the rooms
 	$(BIN)/ruff format --check .

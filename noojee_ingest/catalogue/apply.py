@@ -8,19 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, and_, func, or_, select
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dialects import among, among_instants, lock_sites
 from noojee_ingest.catalogue.dirty import mark_dirty
 from noojee_ingest.catalogue.errors import Collided
 from noojee_ingest.catalogue.facts import TABLES
-from noojee_ingest.catalogue.rows import row_of, upsert
-from noojee_ingest.catalogue.search_index import LegChange, keep_in_step
+from noojee_ingest.catalogue.folding import (
+    LEG_KINDS,
+    Folded,
+    Found,
+    Known,
+    finding_rows,
+    folded_call,
+    folded_leg,
+    found_of_answers,
+    found_of_entries,
+    found_of_objects,
+    of_kind,
+)
+from noojee_ingest.catalogue.rows import upsert
+from noojee_ingest.catalogue.search_index import LINKS, LegChange, keep_in_step, links_of
 from noojee_ingest.catalogue.sums import Sums
 from noojee_ingest.catalogue.tables import (
     AudioStoredRow,
@@ -32,23 +44,16 @@ from noojee_ingest.catalogue.tables import (
     table,
 )
 from noojee_ingest.journal.events import (
-    AudioNotStored,
-    AudioStored,
     CallAppraised,
     CallSeen,
     EntryRefused,
     Event,
-    LegAppraised,
-    LegSeen,
     ListAnswered,
     ObjectNoted,
 )
-from noojee_ingest.journal.facts import CallFacts, Fact, Facts, LegFacts, put_fact
+from noojee_ingest.journal.facts import CallFacts, Fact, Facts, put_fact
 from noojee_ingest.journal.fold import (
     call_links,
-    fold_call,
-    fold_leg,
-    object_findings,
     one_of_each,
 )
 from noojee_ingest.journal.segment import Segment
@@ -58,7 +63,8 @@ LEG, CALL, AUDIO, FINDING = table(LegRow), table(CallRow), table(AudioStoredRow)
 SEGMENT, OPEN_SEGMENT = table(SegmentRow), table(OpenSegmentRow)
 
 
-LINKS = ("record_link", "unique_link")
+CHUNK = 5_000
+"""So many legs, or links of calls, are settled together."""
 TRIES = 4
 """Of a transaction that collided with another program's: ours do not with each other."""
 
@@ -99,8 +105,44 @@ def apply_within(connection: Connection, segments: Sequence[Segment]) -> int:
     return len(new)
 
 
-def _of_kind(facts: Iterable[Fact[Any]], *kinds: type[Event]) -> list[Fact[Any]]:
-    return [fact for fact in facts if isinstance(fact.event, kinds)]
+def settle(connection: Connection) -> None:
+    """See to what hangs together across objects that were folded apart: calls and their legs, legs of one audio.
+
+    In a transaction that the caller began, after any number of ``Anew`` were saved.
+    """
+    sums = Sums()
+    for leg_ids in _chunks(connection.execute(_legs_alike()).scalars().all()):
+        keep_in_step(connection, _apply_legs(connection, (), sums, leg_ids), set())
+    links = {link for row in connection.execute(_miscounted()).mappings() for link in links_of(dict(row))}
+    for some in _chunks(sorted(links)):
+        keep_in_step(connection, (), _apply_calls(connection, (), set(some), sums))
+    sums.save(connection)
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[first : first + CHUNK] for first in range(0, len(ids), CHUNK))
+
+
+def _legs_alike() -> Select[Any]:
+    """The legs that have the same audio and the same start as another one of their site."""
+    often = select(AUDIO.c.content_sha256).group_by(AUDIO.c.content_sha256).having(func.count() > 1)
+    alike = (LEG.c.site, AUDIO.c.content_sha256, LEG.c.start)
+    legs = (
+        select(*alike, LEG.c.leg_id)
+        .join_from(AUDIO, LEG, AUDIO.c.leg_id == LEG.c.leg_id)
+        .where(AUDIO.c.content_sha256.in_(often), LEG.c.start.is_not(None))
+        .cte()
+    )
+    other = legs.alias()
+    same = [legs.c[column.name] == other.c[column.name] for column in alike]
+    return select(legs.c.leg_id).join_from(legs, other, and_(*same, legs.c.leg_id != other.c.leg_id)).distinct()
+
+
+def _miscounted() -> Select[Any]:
+    """The links of calls that have another number of legs than their row says."""
+    same = or_(*(and_(LEG.c[name] == CALL.c[name], CALL.c[name] != "") for name in LINKS))
+    legs = select(func.count()).where(same).scalar_subquery()
+    return select(*(CALL.c[name] for name in LINKS)).where(CALL.c.legs != legs)
 
 
 def _merge(
@@ -110,7 +152,7 @@ def _merge(
     target = TABLES[kind]
     known = target.load(connection, object_ids)
     changed: dict[tuple[str, str], Fact[Any]] = {}
-    for fact in _of_kind(facts, kind):
+    for fact in of_kind(facts, kind):
         object_id = getattr(fact.event, target.object_column)
         merged = put_fact(known.setdefault(object_id, {}), fact)
         if merged is not None:
@@ -119,18 +161,12 @@ def _merge(
     return known
 
 
-@dataclass(frozen=True, slots=True)
-class _Folded:
-    """A leg's row and findings, and the digests of all audio that was ever stored of it."""
-
-    row: dict[str, Any]
-    findings: list[Finding]
-    digests: Collection[str]
-
-
-def _apply_legs(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) -> list[LegChange]:
-    about = _of_kind(facts, LegSeen, AudioStored, AudioNotStored, LegAppraised)
-    told = sorted({fact.event.leg_id for fact in about})
+def _apply_legs(
+    connection: Connection, facts: Sequence[Fact[Any]], sums: Sums, again: Iterable[str] = ()
+) -> list[LegChange]:
+    """``again``: legs of which nothing is told, and that are to be computed anyway."""
+    about = of_kind(facts, *LEG_KINDS)
+    told = sorted({*(fact.event.leg_id for fact in about), *again})
     if not told:
         return []
     before = {row["leg_id"]: row for row in _rows(connection, LEG, "leg_id", told)}
@@ -163,30 +199,17 @@ def _apply_legs(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) 
     ]
 
 
-def _fold_legs(connection: Connection, leg_ids: Collection[str], facts: Sequence[Fact[Any]]) -> dict[str, _Folded]:
+def _fold_legs(connection: Connection, leg_ids: Collection[str], facts: Sequence[Fact[Any]]) -> dict[str, Folded]:
     """Each leg as it is now that these facts are merged into those known."""
     if not leg_ids:
         return {}
-    seen, stored, not_stored, appraised = (
-        _merge(connection, kind, leg_ids, facts) for kind in (LegSeen, AudioStored, AudioNotStored, LegAppraised)
-    )
-    folded = {}
-    for leg_id in leg_ids:
-        leg_facts = LegFacts(
-            seen.get(leg_id, {}), stored.get(leg_id, {}), not_stored.get(leg_id, {}), appraised.get(leg_id, {})
-        )
-        now, findings = fold_leg(leg_facts)
-        folded[leg_id] = _Folded(row_of(now), findings, stored.get(leg_id, {}).keys())
-    return folded
+    known: Known = {kind: _merge(connection, kind, leg_ids, facts) for kind in LEG_KINDS}
+    return {leg_id: folded_leg(known, leg_id) for leg_id in leg_ids}
 
 
 def _links_that_changed(changes: Iterable[LegChange]) -> set[str]:
     """The links that a leg has got or lost: the calls that share one may have another number of legs now."""
-    return {link for change in changes for link in _links(change.now) ^ _links(change.before or {})}
-
-
-def _links(row: Mapping[str, Any]) -> set[str]:
-    return {row[name] for name in LINKS if row.get(name)}
+    return {link for change in changes for link in links_of(change.now) ^ links_of(change.before or {})}
 
 
 def _rows(connection: Connection, target: Table, column: str, ids: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -230,7 +253,7 @@ def _doubles(alike: Alike) -> Iterator[tuple[str, Finding]]:
 
 def _days_of_calls(connection: Connection, changes: Iterable[LegChange]) -> set[tuple[str, date]]:
     """The site-days of the call records that count the audio of these legs: it may be another day than the leg's."""
-    links = {link for one in changes if _audio(one.before) != _audio(one.now) for link in _links(one.now)}
+    links = {link for one in changes if _audio(one.before) != _audio(one.now) for link in links_of(one.now)}
     found: set[tuple[str, date]] = set()
     for name in LINKS if links else ():
         question = select(CALL.c.site, CALL.c.day).where(CALL.c[name].in_(among(links))).distinct()
@@ -245,7 +268,7 @@ def _audio(leg: Mapping[str, Any] | None) -> float | None:
 
 def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[str], sums: Sums) -> set[str]:
     """Gives the links, from before and now, of the calls that changed: their legs are found by other words."""
-    about = _of_kind(facts, CallSeen, CallAppraised)
+    about = of_kind(facts, CallSeen, CallAppraised)
     call_ids = {fact.event.call_id for fact in about}
     for name in LINKS:
         call_ids.update(connection.execute(select(CALL.c.call_id).where(CALL.c[name].in_(among(links)))).scalars())
@@ -260,9 +283,7 @@ def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[
     told = {fact.event.call_id for fact in about}
     rows, found = [], {}
     for call_id, call_facts in folded.items():
-        own = {leg_id for link in call_links(call_facts) for leg_id in legs.get(link, ())}
-        now, findings = fold_call(call_facts, len(own))
-        row = row_of(now)
+        row, findings = folded_call(call_facts, legs)
         found[call_id] = (row, findings)
         if call_id in told or row != before.get(call_id):
             rows.append(row)
@@ -275,7 +296,7 @@ def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[
     changed = [
         one for row in rows for one in (row, before.get(row["call_id"], {})) if row != before.get(row["call_id"])
     ]
-    return {link for row in changed for link in _links(row)}
+    return {link for row in changed for link in links_of(row)}
 
 
 def _legs_of(connection: Connection, links: Iterable[str]) -> dict[str, set[str]]:
@@ -289,42 +310,22 @@ def _legs_of(connection: Connection, links: Iterable[str]) -> dict[str, set[str]
 
 
 def _apply_notes(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) -> None:
-    keys = sorted({fact.event.key for fact in _of_kind(facts, ObjectNoted)})
+    keys = sorted({fact.event.key for fact in of_kind(facts, ObjectNoted)})
     if not keys:
         return
     merged = _merge(connection, ObjectNoted, keys, facts)
-    found: dict[str, tuple[dict[str, Any], list[Finding]]] = {}
-    for key, notes in merged.items():
-        now = object_findings(fact.event for fact in notes.values())
-        for note, finding in now:
-            found.setdefault(key, ({"site": note.site, "day": note.day}, []))[1].append(finding)
-        found.setdefault(key, ({}, []))
-    _save_findings(connection, "object", found, sums)
+    _save_findings(connection, "object", found_of_objects(merged), sums)
 
 
 def _apply_answers(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) -> None:
     for kind in (ListAnswered, EntryRefused):
-        about = _of_kind(facts, kind)
+        about = of_kind(facts, kind)
         _merge(connection, kind, [fact.event.event_id for fact in about], about)
-    found = {}
-    for fact in _of_kind(facts, ListAnswered):
-        if fact.event.overlaps is False:
-            what = Finding(FindingKind.CALL_RECORDS_INCOMPLETE, "nothing in this poll was known from the one before")
-            found[fact.event.event_id] = ({"site": fact.event.site, "day": fact.event.day}, [what])
-    _save_findings(connection, "answer", found, sums)
-    refused = {
-        fact.event.event_id: (
-            {"site": fact.event.site, "day": fact.event.day},
-            [Finding(FindingKind.REFUSED_ENTRY, f"in the {fact.event.view} list")],
-        )
-        for fact in _of_kind(facts, EntryRefused)
-    }
-    _save_findings(connection, "entry", refused, sums)
+    _save_findings(connection, "answer", found_of_answers(facts), sums)
+    _save_findings(connection, "entry", found_of_entries(facts), sums)
 
 
-def _save_findings(
-    connection: Connection, object_type: str, found: dict[str, tuple[dict[str, Any], list[Finding]]], sums: Sums
-) -> dict[str, set[str]]:
+def _save_findings(connection: Connection, object_type: str, found: Found, sums: Sums) -> dict[str, set[str]]:
     """Put what is found about these objects in the place of what was. Gives the kinds that were, by object."""
     those = (FINDING.c.object_type == object_type) & FINDING.c.object_id.in_(among(found))
     before: dict[str, list[dict[str, Any]]] = {}
@@ -332,17 +333,7 @@ def _save_findings(
         before.setdefault(known["object_id"], []).append(dict(known))
     gone, new = [], []
     for object_id, (owner, findings) in found.items():
-        now = [
-            {
-                "object_type": object_type,
-                "object_id": object_id,
-                "kind": finding.kind.value,
-                "site": owner["site"],
-                "day": owner["day"],
-                "detail": finding.detail,
-            }
-            for finding in sorted(findings, key=lambda one: one.kind)
-        ]
+        now = finding_rows(object_type, object_id, owner, findings)
         if now != before.get(object_id, []):
             gone += before.get(object_id, [])
             new += now

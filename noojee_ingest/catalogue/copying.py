@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, MetaData, Table, select
@@ -16,12 +15,11 @@ COPIED_FROM = 50
 
 @dataclass(frozen=True, slots=True)
 class Copying:
-    """The statements for one table, in the driver's words. ``values``: a row in the order of its columns."""
+    """The statements for one table, in the driver's words."""
 
     make: str
     copy: str
     take: str
-    values: Callable[[dict[str, Any]], tuple[Any, ...]]
 
     @classmethod
     def into(cls, target: Table, dialect: Dialect, or_replace: Callable[[Any, Table], Any]) -> Copying:
@@ -35,15 +33,14 @@ class Copying:
             f" TRUNCATE {quote(incoming.name)}",
             copy=f"COPY {quote(incoming.name)} ({', '.join(map(quote, names))}) FROM STDIN",
             take=str(or_replace(taken, target).compile(dialect=dialect)),
-            values=itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],),
         )
 
-    def run(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-        """In the connection's transaction; the rows are as the driver takes them."""
+    def run(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+        """In the connection's transaction; the rows are as the driver takes them, in the order of the columns."""
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor:
             cursor.execute(self.make)
             with cursor.copy(self.copy) as copy:
                 for row in rows:
-                    copy.write_row(self.values(row))
+                    copy.write_row(row)
             cursor.execute(self.take)

@@ -19,7 +19,7 @@ from noojee_ingest.catalogue.errors import (
     WrongRevision,
 )
 from noojee_ingest.catalogue.location import SCHEMA, Hold, Location, locate
-from noojee_ingest.catalogue.search_index import make_text_index
+from noojee_ingest.catalogue.search_index import learn_texts, make_text_index
 from noojee_ingest.catalogue.tables import REBUILDABLE, REVISION, VOLATILE, RevisionRow, table
 from noojee_ingest.catalogue.views import make_views
 
@@ -34,7 +34,9 @@ FOLDING = {
     "leg_start",
     "leg_unique_link",
 }
-"""The indexes that applying needs; a rebuild makes the others at its end, at once for all rows."""
+"""The indexes that applying needs; a rebuild makes them when most rows are there, and the others at its end."""
+KNOWING = {"ix_object_noted_key"}
+"""Those of them by which it finds out, from the first row on, what is known already."""
 
 
 class Catalogue:
@@ -80,10 +82,19 @@ class Catalogue:
 
     @classmethod
     def unfinished(cls, location: Location) -> Catalogue:
-        """A new, empty catalogue in a place of the caller's own: fill it, then ``finish``. Raises CatalogueError."""
+        """A new, empty catalogue in a place of the caller's own. Raises CatalogueError.
+
+        Save what was folded anew, then ``index_for_applying``, apply what is left, ``finish``.
+        """
         catalogue = cls(location)
-        catalogue._make(lambda index: index.name in FOLDING)
+        catalogue._make(lambda index: index.name in KNOWING, texts=False)
         return catalogue
+
+    def index_for_applying(self) -> None:
+        """Make what applying needs, once most rows are there. Raises CatalogueError."""
+        self._make(lambda index: index.name in FOLDING)
+        with self.write("indexing the catalogue's texts") as connection:
+            learn_texts(connection)
 
     def finish(self) -> None:
         """Make what only questions need, and let the database count its rows. Raises CatalogueError."""
@@ -113,7 +124,7 @@ class Catalogue:
             found: int | None = connection.execute(select(table(RevisionRow).c.revision)).scalar_one_or_none()
         return found
 
-    def _make(self, wanted: Callable[[Index], bool]) -> None:
+    def _make(self, wanted: Callable[[Index], bool], *, texts: bool = True) -> None:
         revisions = table(RevisionRow)
         with self.write("making the catalogue") as connection:
             self.location.make_room(connection)
@@ -121,7 +132,8 @@ class Catalogue:
                 connection.execute(CreateTable(one, if_not_exists=True))
                 for index in sorted(filter(wanted, one.indexes), key=lambda index: str(index.name)):
                     connection.execute(CreateIndex(index, if_not_exists=True))
-            make_text_index(connection)
+            if texts:
+                make_text_index(connection)
             make_views(connection)
             if connection.execute(select(revisions.c.revision)).first() is None:  # else another one was quicker
                 connection.execute(revisions.insert(), {"revision": REVISION})

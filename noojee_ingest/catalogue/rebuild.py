@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Set
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from noojee_ingest.catalogue.apply import apply_within
+from noojee_ingest.catalogue.anew import Anew, object_id
+from noojee_ingest.catalogue.apply import SEGMENT, apply_within, settle
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.errors import (
     BUSY_SECONDS,
@@ -17,18 +23,25 @@ from noojee_ingest.catalogue.errors import (
     CatalogueUnavailable,
 )
 from noojee_ingest.catalogue.location import SCHEMA, Hold, Location, locate
+from noojee_ingest.catalogue.rows import upsert
 from noojee_ingest.catalogue.runs import living_runs
 from noojee_ingest.catalogue.tables import RevisionRow, SegmentRow
+from noojee_ingest.catalogue.workers import Workers
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.errors import SegmentsGone
-from noojee_ingest.journal.segment import Segment
+from noojee_ingest.journal.events import Event
 
 if TYPE_CHECKING:
-    from noojee_ingest.storage.root import Root
+    from noojee_ingest.storage.root import Listed, Root
 
 REBUILDING = "rebuilding the catalogue"
-AT_ONCE = 10_000
-"""About so many events are applied together: a leg that several of their segments name is computed once."""
+AT_ONCE = 256 * 1024
+"""About so many bytes of segments are folded together, some 1,500 legs, but always whole days: what is said of a leg, a
+call and its legs, mostly stands in one day."""
+MOST_AT_ONCE = 8 * 1024 * 1024
+"""But for days that have more: those are cut, and what is said of one leg in two cuts costs more."""
+WORTH_WORKERS = 1024 * 1024
+"""From so many bytes on other processes help: to start them takes a second."""
 PATIENCE_SECONDS = 86_400.0
 """So long a finished catalogue waits for those who have the old one open: a night's run ends within it."""
 
@@ -44,6 +57,10 @@ def rebuild(
     waiting: Told = lambda _: None,
 ) -> int:
     """Fold every segment below ``root`` (the archive) into a new catalogue, then put it in the place of the old one.
+
+    A process for each core helps where there is much to do. What is in memory follows the largest day, and but for the
+    keys of the segments not the archive's size: seen were 270 MiB here and 170 MiB in each helper with 2,000 legs a
+    day, 410 and 300 MiB with 12,000.
 
     The old catalogue can be read until the last moment, whatever its state, and stays when anything fails.
     ``url`` and ``schema`` as for Catalogue.open; ``progress`` is called with the number of segments applied so far,
@@ -79,18 +96,98 @@ def _fold(root: Root, catalogue: Catalogue, keep_out: Callable[[], None], progre
     """Everything that is in the journal once ``keep_out`` has seen to it that nobody adds to it."""
     applied: set[str] = set()
 
-    def catch_up() -> None:
-        for segments in _batches(root, (key for key in segment.keys(root) if key not in applied)):
-            with catalogue.write(REBUILDING) as connection:
-                apply_within(connection, segments)
-            applied.update(one.key for one in segments)
-            progress(len(applied))
+    def done(keys: Iterable[str]) -> None:
+        applied.update(keys)
+        progress(len(applied))
 
-    catch_up()
+    with _uncollected():
+        crossing = _fold_anew(root, catalogue, done)
+    catalogue.index_for_applying()
+    with catalogue.write(REBUILDING) as connection:
+        settle(connection)
+    for keys, objects in crossing:
+        told = [segment.read(root, key) for key in keys]
+        with catalogue.write(REBUILDING) as connection:
+            apply_within(connection, [replace(one, events=_about(one.events, objects)) for one in told])
+        done(keys)
     catalogue.finish()
     keep_out()
-    catch_up()
+    for batch in _batches(one for one in segment.listed(root) if one.key not in applied):
+        keys = [one.key for one in batch]
+        with catalogue.write(REBUILDING) as connection:
+            apply_within(connection, [segment.read(root, key) for key in keys])
+        done(keys)
     return applied
+
+
+Crossing = list[tuple[list[str], frozenset[str]]]
+"""Segments, and of which objects they tell that others had told of before."""
+
+
+def _fold_anew(root: Root, catalogue: Catalogue, done: Callable[[Iterable[str]], None]) -> Crossing:
+    """Save what batches of segments make of objects that no batch before told of. Gives what is left to be applied."""
+    crossing: Crossing = []
+
+    def saved(keys: list[str], anew: Anew, without: frozenset[str]) -> frozenset[str]:
+        """The objects that are known already; nothing is saved where there are any."""
+        with catalogue.write(REBUILDING) as connection:
+            if known := anew.known(connection):
+                return frozenset(known)
+            anew.save(connection)
+            if not without:
+                upsert(connection, SEGMENT, [{"key": key} for key in keys])
+        if without:
+            crossing.append((keys, without))
+        else:
+            done(keys)
+        return frozenset()
+
+    batches = _batches(segment.listed(root))
+    first, size = [], 0
+    while size < WORTH_WORKERS and (batch := next(batches, None)):
+        first.append(batch)
+        size += sum(one.size for one in batch)
+    number = len(os.sched_getaffinity(0)) if size >= WORTH_WORKERS else 0
+    todo = chain(first, batches)
+    pending: dict[Future[Anew], tuple[list[str], frozenset[str]]] = {}
+    with Workers(number, catalogue.engine.dialect) as workers:
+
+        def fold(keys: list[str], without: frozenset[str]) -> None:
+            pending[workers.fold(lambda: _objects(root, keys), without)] = keys, without
+
+        while True:
+            for batch in islice(todo, workers.ahead - len(pending)):
+                fold([one.key for one in batch], frozenset())
+            if not pending:
+                return crossing
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                keys, without = pending.pop(future)
+                if known := saved(keys, future.result(), without):
+                    fold(keys, without | known)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Rows by the million hold no circles: to look for some costs a tenth of it all."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+def _objects(root: Root, keys: Iterable[str]) -> list[tuple[str, bytes]]:
+    objects = []
+    for key in keys:
+        with root.open(key) as source:
+            objects.append((key, source.read()))
+    return objects
+
+
+def _about(events: Iterable[Event], objects: Set[str]) -> tuple[Event, ...]:
+    return tuple(event for event in events if object_id(event) in objects)
 
 
 def _wait(hold: Hold, location: Location, waiting: Told) -> None:
@@ -102,13 +199,17 @@ def _wait(hold: Hold, location: Location, waiting: Told) -> None:
         waiting(_users(location))
 
 
-def _batches(root: Root, keys: Iterable[str]) -> Iterator[list[Segment]]:
-    batch: list[Segment] = []
-    for key in keys:
-        batch.append(segment.read(root, key))
-        if sum(len(one.events) for one in batch) >= AT_ONCE:
+def _batches(listed: Iterable[Listed]) -> Iterator[list[Listed]]:
+    """Whole days together, as far as ``MOST_AT_ONCE`` allows."""
+    batch: list[Listed] = []
+    size, day = 0, ""
+    for one in listed:
+        its_day = one.key.rpartition("/")[0]
+        if batch and (size >= MOST_AT_ONCE or (size >= AT_ONCE and its_day != day)):
             yield batch
-            batch = []
+            batch, size = [], 0
+        batch.append(one)
+        size, day = size + one.size, its_day
     if batch:
         yield batch
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
+from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any, get_args, get_type_hints
 
-from sqlalchemy import Connection, Dialect, Float, Table
+from sqlalchemy import Connection, Date, Dialect, Float, Table
+from sqlalchemy.types import TypeEngine
 
+from noojee_ingest.catalogue.columns import Instant
 from noojee_ingest.catalogue.copying import COPIED_FROM, Copying
 from noojee_ingest.catalogue.dialects import INSERT
 from noojee_ingest.catalogue.postgresql import as_made
@@ -49,14 +52,20 @@ def row_of(value: Any) -> dict[str, Any]:
     return row
 
 
+Parameters = tuple[Any, ...]
+"""A row as the driver takes it, in the order of its table's columns."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Upsert:
-    """A statement in the driver's words, and how a row becomes its parameters."""
+    """A statement in the driver's words, and how a row becomes its parameters. ``named``: it takes them by name."""
 
     text: str
+    names: tuple[str, ...]
+    named: bool
     key: Callable[[dict[str, Any]], Any]
-    parameters: Callable[[dict[str, Any]], Any]
-    processors: tuple[tuple[str, Callable[[Any], Any]], ...]
+    values: Callable[[dict[str, Any]], Parameters]
+    processors: tuple[tuple[int, Callable[[Any], Any]], ...]
     copying: Copying | None
 
 
@@ -68,40 +77,61 @@ def upsert(connection: Connection, target: Table, rows: Sequence[dict[str, Any]]
 
     No two of the rows have the same key.
     """
+    upsert_bound(connection, target, bound(connection.dialect, target, rows))
+
+
+def bound(dialect: Dialect, target: Table, rows: Sequence[dict[str, Any]]) -> list[Parameters]:
+    """Rows as the driver takes them, in the order of their keys."""
+    statement = _statement(dialect, target)
+    columns = list(zip(*map(statement.values, sorted(rows, key=statement.key)), strict=True))
+    for place, process in statement.processors if columns else ():
+        columns[place] = tuple([value if value is None else process(value) for value in columns[place]])
+    return list(zip(*columns, strict=True))
+
+
+def upsert_bound(connection: Connection, target: Table, rows: Sequence[Parameters]) -> None:
+    """As ``upsert``, of rows that are ``bound``."""
     if not rows:
         return
-    known = connection.dialect.name, target
-    statement = _upserts.get(known) or _upserts.setdefault(known, _compiled(target, connection.dialect))
-    ordered = [_bound(row, statement) for row in sorted(rows, key=statement.key)]
-    if statement.copying is not None and len(ordered) >= COPIED_FROM:
-        statement.copying.run(connection, ordered)
+    statement = _statement(connection.dialect, target)
+    if statement.copying is not None and len(rows) >= COPIED_FROM:
+        statement.copying.run(connection, rows)
+    elif statement.named:
+        named = [dict(zip(statement.names, row, strict=True)) for row in rows]
+        connection.exec_driver_sql(statement.text, named)
     else:
-        connection.exec_driver_sql(statement.text, [statement.parameters(row) for row in ordered])
+        connection.exec_driver_sql(statement.text, rows)
 
 
-def _bound(row: dict[str, Any], statement: _Upsert) -> dict[str, Any]:
-    bound = dict(row)
-    for name, process in statement.processors:
-        if bound[name] is not None:
-            bound[name] = process(bound[name])
-    return bound
+def _statement(dialect: Dialect, target: Table) -> _Upsert:
+    known = dialect.name, target
+    return _upserts.get(known) or _upserts.setdefault(known, _compiled(target, dialect))
 
 
 def _compiled(target: Table, dialect: Dialect) -> _Upsert:
     """SQLAlchemy's own way with many rows costs more than the rest of a rebuild together: it is asked once a table."""
-    found: list[tuple[str, Callable[[Any], Any] | None]]
-    found = [(column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in target.columns]
+    found = [_processors(column.type, dialect) for column in target.columns]
+    names = tuple(column.name for column in target.columns)
     if dialect.name == "postgresql":
-        found += [(column.name, (0.0).__add__) for column in target.columns if isinstance(column.type, Float)]
-        target = as_made(target)  # and no -0.0: SQLite has but one zero
+        target = as_made(target)
     compiled = _or_replace(INSERT[dialect.name](target), target).compile(dialect=dialect)
     return _Upsert(
         text=compiled.string,
+        names=names,
+        named=compiled.positiontup is None,
         key=itemgetter(*(column.name for column in target.primary_key.columns)),
-        parameters=_tuple_of(compiled.positiontup) if compiled.positiontup else dict,
-        processors=tuple((name, processor) for name, processor in found if processor is not None),
+        values=itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],),
+        processors=tuple((place, process) for place, own in enumerate(found) for process in own),
         copying=Copying.into(target, dialect, _or_replace) if dialect.name == "postgresql" else None,
     )
+
+
+def _processors(kind: TypeEngine[Any], dialect: Dialect) -> Iterator[Callable[[Any], Any]]:
+    process = kind.dialect_impl(dialect).bind_processor(dialect)
+    if process is not None:
+        yield lru_cache(maxsize=16_384)(process) if isinstance(kind, Date | Instant) else process
+    if isinstance(kind, Float) and dialect.name == "postgresql":
+        yield (0.0).__add__  # no -0.0: SQLite has but one zero
 
 
 def _or_replace(insert: Any, target: Table) -> Any:
@@ -111,7 +141,3 @@ def _or_replace(insert: Any, target: Table) -> Any:
     if others:
         return insert.on_conflict_do_update(index_elements=key, set_=others)
     return insert.on_conflict_do_nothing(index_elements=key)
-
-
-def _tuple_of(names: Sequence[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    return itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)

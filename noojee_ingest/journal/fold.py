@@ -103,7 +103,10 @@ class CallNow:
 
 
 def _in_order(events: Iterable[E]) -> list[E]:
-    return sorted(events, key=lambda event: (event.time, event.event_id))
+    found = list(events)
+    if len(found) > 1:
+        found.sort(key=lambda event: (event.time, event.event_id))
+    return found
 
 
 def _in_force(facts: Facts[E], answered: Set[str]) -> list[E]:

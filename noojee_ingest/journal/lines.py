@@ -132,12 +132,16 @@ def _codec(hint: Any) -> Codec:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One field of an event on its line: ``label`` is its name there, ``""`` where it is the object's id."""
+    """One field of an event on its line: ``label`` is its name there, ``""`` where it is the object's id.
+
+    ``plain``: values of this JSON type are taken as they are.
+    """
 
     name: str
     label: str
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
+    plain: type | None
     enum: type[StrEnum] | None
     may_be_null: bool
     required: bool
@@ -158,6 +162,7 @@ def _members(kind: type[Event]) -> tuple[Member, ...]:
                 label=ENVELOPE.get(item.name, "" if item.name == kind.object_field else item.name),
                 write=write,
                 read=read,
+                plain=plain if plain in (str, bool) else None,
                 enum=plain if isinstance(plain, type) and issubclass(plain, StrEnum) else None,
                 may_be_null=len(options) > 1 or "personal" in item.metadata,
                 required=item.name in ENVELOPE or (item.default is MISSING and item.default_factory is MISSING),
@@ -248,9 +253,14 @@ def _refuse_unholdable(value: Any) -> None:
 
 _READING = {
     kind: tuple(
-        (member.name, member.label, member.read, member.may_be_null, member.required, member.personal)
+        (member.name, member.label, member.plain, member.read, member.may_be_null, member.required)
         for member in members
+        if not member.personal
     )
+    for kind, members in MEMBERS.items()
+}
+_READING_PERSONAL = {
+    kind: tuple((member.name, member.plain, member.read) for member in members if member.personal)
     for kind, members in MEMBERS.items()
 }
 
@@ -262,10 +272,8 @@ def _read_event(kind: type[Event], line: Mapping[str, Any], object_id: Any) -> E
         if _text(own.get("enc")) == "none":
             opened = own
     values: dict[str, Any] = {}
-    for name, label, read, may_be_null, required, personal in _READING[kind]:
-        if personal:
-            value = opened.get(name)
-        elif not label:
+    for name, label, plain, read, may_be_null, required in _READING[kind]:
+        if not label:
             value = object_id
         elif label in line:
             value = line[label]
@@ -273,12 +281,17 @@ def _read_event(kind: type[Event], line: Mapping[str, Any], object_id: Any) -> E
             raise ValueError(f"{name} is missing")
         else:
             continue
-        if value is not None:
-            try:
-                value = read(value)
-            except (ValueError, TypeError, KeyError, ArithmeticError) as error:
-                raise ValueError(f"{name}: {error}") from error
-        elif not may_be_null:
+        if value is None and not may_be_null:
             raise ValueError(f"{name} is null")
-        values[name] = value
+        values[name] = value if value is None or type(value) is plain else _read_member(name, read, value)
+    for name, plain, read in _READING_PERSONAL[kind]:
+        value = opened.get(name)
+        values[name] = value if value is None or type(value) is plain else _read_member(name, read, value)
     return kind(**values)
+
+
+def _read_member(name: str, read: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return read(value)
+    except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        raise ValueError(f"{name}: {error}") from error

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from noojee_ingest.journal.errors import DamagedSegment
 from noojee_ingest.journal.events import Event
 from noojee_ingest.journal.lines import read_line, write_line
-from noojee_ingest.storage.root import Root
+from noojee_ingest.storage.root import Listed, Root
 
 MOST_EVENTS = 500
 SUFFIX = ".jsonl.gz"
@@ -66,7 +66,11 @@ def put(root: Root, segment: Segment) -> None:
 def read(root: Root, key: str) -> Segment:
     """Read a segment back. Raises NotFound (storage), DamagedSegment, UnknownVersion."""
     with root.open(key) as source:
-        data = source.read()
+        return read_bytes(key, source.read())
+
+
+def read_bytes(key: str, data: bytes) -> Segment:
+    """The segment whose object has these bytes. Raises DamagedSegment, UnknownVersion."""
     try:
         text = gzip.decompress(data).decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
@@ -81,4 +85,9 @@ def read(root: Root, key: str) -> Segment:
 
 def keys(root: Root, prefix: str = "journal/") -> Iterator[str]:
     """The keys of all segments below a prefix, in order."""
-    return (listed.key for listed in root.list(prefix) if listed.key.endswith(SUFFIX))
+    return (one.key for one in listed(root, prefix))
+
+
+def listed(root: Root, prefix: str = "journal/") -> Iterator[Listed]:
+    """All segments below a prefix, in the order of their keys."""
+    return (one for one in root.list(prefix) if one.key.endswith(SUFFIX))
