@@ -179,6 +179,8 @@ class FindingKind(StrEnum):
     CALL_RECORDS_INCOMPLETE = "call records incomplete"
     ORPHAN_OBJECT = "orphan object"
     GONE_OBJECT = "gone object"
+    WITHDRAWN_OBJECT = "withdrawn object"  # by a quarantine: not gone
+    HELD_OBJECT = "held object"  # a quarantine withdraws it, a lock keeps it
     DECISION_CONFLICT = "decision conflict"
 
 

@@ -352,13 +352,16 @@ def audio_of(catalogue: Catalogue, leg_ids: Iterable[str]) -> list[Row]:
     return _rows(catalogue, "looking for audio", question.order_by(AUDIO.c.leg_id, AUDIO.c.time, AUDIO.c.event_id))
 
 
-def segments_about(catalogue: Catalogue, *, leg_ids: Sequence[str], call_ids: Sequence[str]) -> list[str]:
-    """The keys of the segments that hold the history of these legs and calls."""
+def segments_about(
+    catalogue: Catalogue, *, leg_ids: Sequence[str], call_ids: Sequence[str], keys: Sequence[str] = ()
+) -> list[str]:
+    """The keys of the segments that hold the history of these legs, calls and objects."""
     questions = [
         select(target.c[name].label("key")).where(column.in_(among(ids))).distinct()
         for tables, ids in (
             ((LEG_SEEN.c.leg_id, AUDIO.c.leg_id, NOT_STORED.c.leg_id, LEG_APPRAISED.c.leg_id), leg_ids),
             ((CALL_SEEN.c.call_id, CALL_APPRAISED.c.call_id), call_ids),
+            ((NOTED.c.key,), keys),
         )
         for column in tables
         for target in (column.table,)

@@ -93,6 +93,8 @@ def _print_work(report: NightReport, console: Console) -> None:
             f"Mended from an earlier run: {recovery.applied} journal segments applied, "
             f"{recovery.adopted} objects adopted without a download."
         )
+    if recovery.withdrawn:
+        console.print(f"Quarantines of before: the audio of {recovery.withdrawn} legs is withdrawn now.")
     if recovery.gone or recovery.orphans:
         console.print(f"[red]In the store:[/] {recovery.gone} objects gone, {recovery.orphans} that no leg explains.")
     if report.published.objects:

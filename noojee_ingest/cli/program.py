@@ -14,11 +14,15 @@ from noojee_ingest.cli import (
     campaign,
     catalogue,
     doctor,
+    excuse,
     get,
     lake,
     nightly,
     poll,
+    quarantine,
     recording,
+    release,
+    retry,
     search,
     show,
     simulate,
@@ -54,8 +58,10 @@ def _program(
 ARCHIVE, PHONE_SYSTEM = "Archive", "Phone system"
 """The panels of the help: what a verb is about."""
 
+DECISIONS = (retry.retry, excuse.excuse, quarantine.quarantine, release.release)
+
 PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    ARCHIVE: (nightly.nightly, poll.poll, status.status, show.show, get.get, search.search, sql.sql),
+    ARCHIVE: (nightly.nightly, poll.poll, status.status, show.show, get.get, search.search, sql.sql, *DECISIONS),
     PHONE_SYSTEM: (doctor.doctor, simulate.simulate),
 }
 for panel, verbs in PANELS.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -15,53 +14,25 @@ from rich import box
 from rich.table import Table
 
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.search import Place, Row, Search, pages, place_of
+from noojee_ingest.catalogue.search import Place, Row, pages, place_of
 from noojee_ingest.catalogue.search import search as search_catalogue
 from noojee_ingest.catalogue.terms import BadSearch, is_text
+from noojee_ingest.cli.filters import Filters, filtered
 from noojee_ingest.cli.options import (
     Config,
     Json,
     console,
-    one_site,
     print_json,
-    read_day,
     read_time,
     safe,
     site_time,
     zone_of,
 )
 from noojee_ingest.journal.lines import instant_text
-from noojee_ingest.model import FindingKind, State
 from noojee_ingest.pipeline.errors import OutputProblem
 from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.settings import Settings, load
 
-Texts = list[str] | None
-Sites = Annotated[Texts, typer.Option("--site", help="A site's slug; else all.")]
-Since = Annotated[str | None, typer.Option("--since", help="Start at or after this day or time (site time).")]
-Until = Annotated[str | None, typer.Option("--until", help="Start before this day or time (site time).")]
-Days = Annotated[Texts, typer.Option("--day", help="The archive day: the site's date of the leg's end.")]
-Ids = Annotated[Texts, typer.Option("--id", help="A call record id, unique id or leg id, exactly.")]
-States = Annotated[list[State] | None, typer.Option("--state", help="The state of the leg.")]
-Numbers = Annotated[Texts, typer.Option("--number", help="A number that called or was called, in any spelling.")]
-Directions = Annotated[Texts, typer.Option("--direction", help="As the phone system calls it: Inbound, ...")]
-Users = Annotated[Texts, typer.Option("--user", help="The whole user name.")]
-Tags = Annotated[Texts, typer.Option("--tag", help="The whole tag, exactly.")]
-Campaigns = Annotated[Texts, typer.Option("--campaign", help="The whole campaign name, of the call record.")]
-Templates = Annotated[Texts, typer.Option("--template", help="The id of the call record's template.")]
-Allocations = Annotated[Texts, typer.Option("--allocation", help="The whole allocation name, of the call record.")]
-Dispositions = Annotated[Texts, typer.Option("--disposition", help="The whole disposition, of the call record.")]
-Findings = Annotated[list[FindingKind] | None, typer.Option("--finding", help="Something found of the leg.")]
-Shortest = Annotated[float | None, typer.Option("--min-duration", min=0, help="Seconds, as listed.")]
-Longest = Annotated[float | None, typer.Option("--max-duration", min=0, help="Seconds, as listed.")]
-Parts = Annotated[
-    Texts,
-    typer.Option(
-        "--text",
-        help="Part of a tag, a user name, or a name or user field of the call record: three letters or digits in a row "
-        "at least. All that are given must be found.",
-    ),
-]
 Most = Annotated[
     int | None,
     typer.Option("--limit", min=1, max=10**9, help="At most so many legs; else 100, in a file without limit."),
@@ -75,26 +46,10 @@ AT_ONCE = 5_000
 """Legs in memory at once while a file is written."""
 
 
+@filtered
 def search(
+    filters: Filters,
     *,
-    site: Sites = None,
-    since: Since = None,
-    until: Until = None,
-    day: Days = None,
-    ids: Ids = None,
-    state: States = None,
-    number: Numbers = None,
-    direction: Directions = None,
-    user: Users = None,
-    tag: Tags = None,
-    campaign: Campaigns = None,
-    template: Templates = None,
-    allocation: Allocations = None,
-    disposition: Dispositions = None,
-    finding: Findings = None,
-    min_duration: Shortest = None,
-    max_duration: Longest = None,
-    text: Parts = None,
     limit: Most = None,
     after: After = None,
     as_json: Json = False,
@@ -102,7 +57,7 @@ def search(
     parquet: Parquet = None,
     config: Config = None,
 ) -> None:
-    """Find legs in the catalogue, in order of their start.
+    """Archive: find legs in the catalogue, in order of their start.
 
     A leg must fit every filter that is given. Filters may be repeated: then any of their values will do, but every
     --text must be found. Names are compared without regard to case; tags and ids exactly.
@@ -114,32 +69,9 @@ def search(
     if sum((as_json, as_csv, parquet is not None)) > 1:
         raise typer.BadParameter("choose one of --json, --csv and --parquet")
     settings = load(config)
-    sites = [one_site(settings, slug) for slug in site or ()]
-    zone = zone_of(settings, one_site(settings, None)) if len(settings.sites) == 1 else ZoneInfo("UTC")
-    if len(sites) == 1:
-        zone = zone_of(settings, sites[0])
     place = _read_cursor(after)
     try:
-        wanted = Search(
-            sites=sites,
-            since=_time(since, zone),
-            until=_time(until, zone),
-            days=[read_day(one) for one in day or ()],
-            ids=ids or (),
-            states=state or (),
-            numbers=number or (),
-            directions=direction or (),
-            users=user or (),
-            tags=tag or (),
-            campaigns=campaign or (),
-            templates=template or (),
-            allocations=allocation or (),
-            dispositions=disposition or (),
-            findings=finding or (),
-            shortest=min_duration,
-            longest=max_duration,
-            texts=text or (),
-        )
+        wanted = filters.search(settings)
         with closing(open_catalogue(settings)) as catalogue:
             if as_csv or parquet is not None:
                 _write(catalogue, pages(catalogue, wanted, size=AT_ONCE, most=limit, after=place), parquet)
@@ -153,13 +85,9 @@ def search(
         print_json({"legs": found, "next": cursor})
         return
     out = console()
-    out.print(_table(settings, found))
+    out.print(legs_table(settings, found))
     more = f"; more with --after '{cursor}'" if cursor else ""
     out.print(f"{len(found)} legs{more}", soft_wrap=True)
-
-
-def _time(text: str | None, zone: ZoneInfo) -> datetime | None:
-    return read_time(text, zone) if text is not None else None
 
 
 def _write(catalogue: Catalogue, found: Iterator[list[Row]], parquet: Path | None) -> None:
@@ -196,10 +124,13 @@ def _read_cursor(text: str | None) -> Place | None:
     return (None if start == NO_START else read_time(start, ZoneInfo("UTC"))), leg_id
 
 
-def _table(settings: Settings, found: list[Row]) -> Table:
+def legs_table(settings: Settings, found: list[Row], *, with_id: bool = False) -> Table:
+    """Legs as people read them, on request with their ids."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("start", "call record", "unique id", "leg", "seconds", "direction", "from", "to", "state"):
         table.add_column(name)
+    if with_id:
+        table.add_column("leg id", no_wrap=True)
     for row in found:
         values = (
             site_time(row["started"], zone_of(settings, row["site"])) or row["start_text"],
@@ -212,5 +143,5 @@ def _table(settings: Settings, found: list[Row]) -> Table:
             row["destination"],
             f"{row['state']} {row['cause']}".strip(),
         )
-        table.add_row(*(safe(value) for value in values))
+        table.add_row(*(safe(value) for value in values), *([row["leg_id"]] if with_id else []))
     return table

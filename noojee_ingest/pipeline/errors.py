@@ -11,15 +11,19 @@
     ├── NoSuchDay           nothing was begun
     ├── NotKnown            no call or leg has this id
     ├── NotArchived         there is no audio to give
+    ├── NothingToDecide     none of the legs named is in a state that the decision changes
+    ├── CannotRelease       the bytes of a quarantined leg are no more
     ├── OutputProblem       what was got cannot be written where it was asked for
+    │   └── NameTaken       something else has the file's name
     ├── AudioDamaged        what the store gives is not what was archived
     ├── NoRecording         the phone system knows no recording of this name
     ├── NotARecording       the phone system gave something else than audio
     └── NoSuchSite          nothing was begun
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from errno import EEXIST
 from pathlib import Path
 
 
@@ -103,9 +107,31 @@ class AudioDamaged(PipelineError):
         )
 
 
+class NothingToDecide(PipelineError):
+    def __init__(self, verdict: str, names: Sequence[str], states: Mapping[str, int]) -> None:
+        told = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+        super().__init__(
+            f"to {verdict} {', '.join(map(repr, names))}: {f'its legs are {told}' if told else 'no leg has this id'}",
+            "See `noojee-ingest show` for their history, docs/format.md for the way from each state.",
+        )
+
+
+class CannotRelease(PipelineError):
+    def __init__(self, leg_id: str, key: str) -> None:
+        super().__init__(
+            f"releasing leg {leg_id}: its audio was withdrawn, and evidence/{key} is there no more",
+            "It stays quarantined. Put that object back from a copy of the store, if there is one, and release again.",
+        )
+
+
 class OutputProblem(PipelineError):
     def __init__(self, path: Path, error: OSError, hint: str = "Choose another folder with --output.") -> None:
         super().__init__(f"writing {path}: {error.strerror or error}", hint)
+
+
+class NameTaken(OutputProblem):
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, FileExistsError(EEXIST, f"it {why}"), "Move it away, and ask again.")
 
 
 class NoRecording(PipelineError):

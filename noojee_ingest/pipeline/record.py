@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
 
 from noojee_ingest.catalogue.apply import apply
+from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.runs import open_segment
 from noojee_ingest.journal.events import Event
 from noojee_ingest.journal.segment import put, segments
-from noojee_ingest.pipeline.work import Work
+from noojee_ingest.pipeline.progress import Tally
+from noojee_ingest.storage.root import Store
 
 
-def record(work: Work, events: Sequence[Event]) -> None:
+class Writer(Protocol):
+    """Who writes to the journal of one site: a run, or the desk at which a person decides."""
+
+    @property
+    def site(self) -> str: ...
+
+    @property
+    def actor(self) -> str: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    @property
+    def tally(self) -> Tally: ...
+
+    def clock(self) -> datetime: ...
+
+
+def record(work: Writer, events: Sequence[Event]) -> None:
     """Write events to the journal and apply them, in their order, a segment at a time.
 
     What the events name must be in the store already; ``sync`` makes it durable before the segment that names it. The

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.apply import apply
+from noojee_ingest.catalogue.decisions import to_be_withdrawn, withdrawn_keys
 from noojee_ingest.catalogue.runs import drop_open_segments, is_alive, open_segments
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.events import Event, ObjectNoted
 from noojee_ingest.model import Audio, FindingKind
+from noojee_ingest.pipeline.quarantine import ENDED_BY_RELEASE, finish_quarantines, is_quarantined
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.store import audio_prefix, stored_event
 from noojee_ingest.pipeline.work import Work
@@ -21,24 +23,34 @@ from noojee_ingest.storage.root import Stored
 
 @dataclass
 class Recovery:
-    """What was mended: segments applied late, objects adopted, objects that no leg explains, objects that are gone."""
+    """What was mended: segments applied late, objects adopted, objects that no leg explains, objects that are gone.
+
+    ``withdrawn``: quarantined legs of which what was still in the archive is withdrawn now; ``problems``: why others'
+    is not.
+    """
 
     applied: int = 0
     adopted: int = 0
     orphans: int = 0
     gone: int = 0
+    withdrawn: int = 0
+    problems: list[str] = field(default_factory=list)
 
 
 def recover(work: Work, days: Iterable[date]) -> Recovery:
     """Apply what was put and not applied, then compare each day's audio objects with what the journal names.
 
     An object that no segment names is adopted without a download where its leg is known, else noted as an orphan. One
-    that the journal names and the store lacks is noted as gone and never fetched again in silence.
+    that the journal names and the store lacks is noted as gone and never fetched again in silence, unless a decision
+    withdrew it. Quarantines of any day that were cut short are finished.
     """
     done = Recovery()
     _apply_announced(work, done)
-    for day in sorted(set(days)):
+    days = sorted(set(days))
+    for day in days:
         _apply_unapplied(work, day, done)
+    _finish(work, to_be_withdrawn(work.catalogue, work.site), done)
+    for day in days:
         record(work, _compare(work, day, done))
     return done
 
@@ -67,6 +79,12 @@ def _apply_unapplied(work: Work, day: date, done: Recovery) -> None:
             done.applied += apply(work.catalogue, segment.read(work.store.archive, key))
 
 
+def _finish(work: Work, leg_ids: Iterable[str], done: Recovery) -> None:
+    withdrawn, problems = finish_quarantines(work, sorted(leg_ids))
+    done.withdrawn += withdrawn
+    done.problems += problems
+
+
 def _compare(work: Work, day: date, done: Recovery) -> list[Event]:
     named = queries.audio_keys(work.catalogue, work.site, day)
     there = {listed.key for listed in work.store.archive.list(audio_prefix(work.site, day))}
@@ -85,15 +103,27 @@ def _compare(work: Work, day: date, done: Recovery) -> list[Event]:
             continue
         done.adopted += 1
         leg = replace(queries.leg_of(row), day=day)
+        if is_quarantined(row):
+            leg = replace(leg, answers=())  # the decision stays; the next run withdraws this one too
         repeated = stored.metadata.get("repeated") == "yes"
         events.append(stored_event(work, leg, stored, audio, repeated=repeated, adopted=True))
-    for key in sorted(named.keys() - there):
+    back = {key for key, kind in noted if kind is FindingKind.WITHDRAWN_OBJECT} & there & named.keys()
+    _finish(work, {named[key] for key in back}, done)  # who put it back died before the release
+    gone = named.keys() - there
+    gone -= withdrawn_keys(work.catalogue, gone)
+    for key in sorted(gone):
         if (key, FindingKind.GONE_OBJECT) not in noted:
             done.gone += 1
             detail = f"the journal names it for leg {named[key]}, the store shows it no more"
             events.append(_note(work, day, key, FindingKind.GONE_OBJECT, detail))
+    owners = queries.legs_by_id(work.catalogue, {named[key] for key, kind in noted if kind in ENDED_BY_RELEASE})
     for (key, kind), event_ids in sorted(noted.items()):
-        over = key in there if kind is FindingKind.GONE_OBJECT else key not in unnamed or key in _adopted(events)
+        if kind in ENDED_BY_RELEASE:
+            over = key in there and not is_quarantined(owners.get(named.get(key, "")))
+        elif kind is FindingKind.GONE_OBJECT:
+            over = key in there
+        else:
+            over = key not in unnamed or key in _adopted(events)
         if over:
             events.append(_note(work, day, key, kind, "no longer so", cleared=True, supersedes=event_ids))
     return events

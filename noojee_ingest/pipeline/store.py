@@ -47,12 +47,16 @@ def store_audio(work: Work, leg: Leg, spooled: Spooled, audio: Audio, *, repeate
         "repeated": "yes" if repeated else "no",
     }
     key = audio_key(leg, spooled.sha256, audio.extension)
-    stored = _created(work.store.archive, key, spooled.file, sha256=spooled.sha256, metadata=metadata)
+    stored = create_or_adopt(work.store.archive, key, spooled.file, sha256=spooled.sha256, metadata=metadata)
     work.tally.add(seconds_storing=time.monotonic() - began)
     return stored_event(work, leg, stored, audio, repeated=repeated, adopted=False)
 
 
-def _created(root: Root, key: str, body: BinaryIO, *, sha256: str, metadata: Mapping[str, str]) -> Stored:
+def create_or_adopt(root: Root, key: str, body: BinaryIO, *, sha256: str, metadata: Mapping[str, str]) -> Stored:
+    """Put an object under a key made of its digest, or take the one that is there with the same bytes.
+
+    ``body`` is read from its beginning. Raises StorageError.
+    """
     size = body.seek(0, io.SEEK_END)
     body.seek(0)
     try:
@@ -116,6 +120,6 @@ def keep_evidence(work: Work, leg: Leg, spooled: Spooled) -> str:
     metadata = {"leg-id": leg.leg_id, "whole-sha256": spooled.sha256, "whole-size": str(spooled.size)}
     sha256 = hashlib.sha256(head).hexdigest()
     with suppress(AlreadyExists):  # the same answer, kept by an earlier run, perhaps more or less of it
-        _created(work.store.evidence, key, io.BytesIO(head), sha256=sha256, metadata=metadata)
+        create_or_adopt(work.store.evidence, key, io.BytesIO(head), sha256=sha256, metadata=metadata)
     work.store.evidence.sync()
     return key

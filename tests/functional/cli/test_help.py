@@ -16,7 +16,21 @@ if TYPE_CHECKING:
 
 CLI = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
 PANELS = {
-    "Archive": ["nightly", "poll", "status", "show", "get", "search", "sql", "catalogue", "lake"],
+    "Archive": [
+        "nightly",
+        "poll",
+        "status",
+        "show",
+        "get",
+        "search",
+        "sql",
+        "retry",
+        "excuse",
+        "quarantine",
+        "release",
+        "catalogue",
+        "lake",
+    ],
     "Phone system": ["doctor", "simulate", "call", "recording", "campaign", "callrecord", "site"],
 }
 TALKS = (*PANELS, "Archive and phone system", "Phone system, and with --store the archive")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,6 +100,23 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "object": lambda value: type(value) is dict,
     "object of texts": lambda value: type(value) is dict and all(type(item) is str for item in value.values()),
 }
+
+
+@pytest.fixture(scope="session")
+def decided(night: Night, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """A copy of that night about which people decided. ``said`` has what each verb said as JSON. Only to be read."""
+    archive = replace(
+        night, folder=shutil.copytree(night.folder, tmp_path_factory.mktemp("decided") / "night"), said={}
+    )
+    why = ("--reason", "as people do", "--by", "Kim Doe", "--yes")
+    first, second = (leg["leg_id"] for leg in archive.json("search", "--state", "archived", "--limit", "2")["legs"])
+    failing = archive.json("search", "--state", "missing", "--limit", "1")["legs"][0]["call_record_id"]
+    archive.said["retry"] = archive.json("retry", "--state", "rejected", *why)
+    archive.said["look"] = archive.json("retry", "--state", "missing", "--dry-run")
+    archive.said["excuse"] = archive.json("excuse", "--id", failing, *why)
+    archive.said["quarantine"] = archive.json("quarantine", "--id", first, "--id", second, *why)
+    archive.said["release"] = archive.json("release", "--id", second, *why)
+    return archive
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,14 @@ def test_the_history_that_show_prints_is_made_of_lines_of_the_journal(night: Any
     assert all(event in lines for event in history)
 
 
+def test_the_json_of_decisions_is_as_documented(compare: Compare, decided: Any) -> None:
+    compare("retry", *decided.said.values(), unseen=frozenset({"left.*"} - _left(decided)))
+
+
+def _left(decided: Any) -> set[str]:
+    return {"left.*"} if any(said["left"] for said in decided.said.values()) else set()
+
+
 def test_the_json_of_get_is_as_documented(compare: Compare, night: Any, tmp_path: Path) -> None:
     leg = legs_in(night, "archived")[0]
     said = night.json("get", leg["leg_id"], "--output", str(tmp_path))
@@ -116,7 +124,7 @@ def test_the_json_of_lake_publish_is_as_documented(compare: Compare, night: Any)
 
 
 @pytest.mark.parametrize(
-    "verb", ["nightly", "poll", "status", "show", "get", "search", "sql", "catalogue rebuild", "lake publish"]
+    "verb", ["nightly", "poll", "status", "show", "get", "search", "sql", "retry", "catalogue rebuild", "lake publish"]
 )
 def test_no_member_is_documented_twice(verb: str) -> None:
     text = CLI[CLI.index(f"\n## {verb}\n") + 1 :].partition("\n## ")[0]

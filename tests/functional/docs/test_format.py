@@ -93,6 +93,17 @@ def test_the_reader_has_at_most_fifty_lines_and_imports_the_standard_library_onl
     assert "noojee" not in reader
 
 
+def test_the_reader_knows_that_a_quarantined_object_is_not_damaged(decided: Any, tmp_path: Path) -> None:
+    said = read(decided.store, tmp_path)
+    assert said["damaged"] == []
+    states = Counter(leg["state"] for leg in said["legs"].values())
+    (day,) = {leg["day"] for leg in decided.said["quarantine"]["legs"]}
+    (sums,) = [one for one in decided.json("status", code=3)["sites"][0]["days"] if one["day"] == day]
+    assert (states["quarantined"], states["excused"]) == (sums["states"]["quarantined"], sums["states"]["excused"])
+    assert states["quarantined"] == 1
+    assert states["excused"] >= 1
+
+
 def test_the_reader_lists_the_legs_that_search_lists(night: Any, tmp_path: Path) -> None:
     legs = read(night.store, tmp_path)["legs"]
     found = {leg["leg_id"]: leg for leg in night.json("search", "--limit", "100000")["legs"]}
@@ -176,7 +187,8 @@ def patterns() -> dict[str, re.Pattern[str]]:
     return {pattern: re.compile(filled(pattern)) for pattern in named}
 
 
-def test_every_file_of_the_store_is_explained_and_every_object_has_its_sidecar(night: Any) -> None:
+def test_every_file_of_the_store_is_explained_and_every_object_has_its_sidecar(decided: Any) -> None:
+    night = decided
     kinds = patterns()
     seen: Counter[str] = Counter()
     for path in night.store.rglob("*"):
@@ -204,10 +216,14 @@ def sidecars(store: Path) -> Iterator[tuple[Path, Any]]:
         yield path.with_suffix(""), json.loads(path.read_text())
 
 
-KIND_OF = {"audio": "audio", "journal": "segment", "rejected": "evidence", "legs": "lake", "call_records": "lake"}
+KIND_OF = {
+    "audio": "audio", "journal": "segment", "rejected": "evidence", "quarantined": "audio", "legs": "lake",
+    "call_records": "lake", "lake-id": "lake-id",
+}  # fmt: skip
 
 
-def test_sidecars_and_metadata_are_as_documented(night: Any) -> None:
+def test_sidecars_and_metadata_are_as_documented(decided: Any) -> None:
+    night = decided
     members = {words(row[0])[0] for row in rows("Member") if row[0] != "`replaces`"}
     metadata: dict[str, set[str]] = {}
     for row in rows("Object"):

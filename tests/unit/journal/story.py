@@ -283,6 +283,8 @@ def everything() -> list[Event]:
         refused("{}", view=View.CALL_RECORDS),
         noted(),
         noted("audio/gone.wav", FindingKind.GONE_OBJECT, day=NEXT_DAY),
+        noted("audio/withdrawn.wav", FindingKind.WITHDRAWN_OBJECT),
+        noted("audio/held.wav", FindingKind.HELD_OBJECT),
         orphan,
         noted("audio/found-later.wav", time=at(110), cleared=True, supersedes=(orphan.event_id,)),
         # Another site with the same ids, hours and audio.

@@ -1,0 +1,108 @@
+"""What deciding about legs asks of the catalogue. As in ``queries``, each question uses an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, func, select
+
+from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.dialects import among
+from noojee_ingest.catalogue.tables import (
+    AudioNotStoredRow,
+    AudioStoredRow,
+    FindingRow,
+    LegAppraisedRow,
+    LegRow,
+    LegSeenRow,
+    ObjectNotedRow,
+    table,
+)
+from noojee_ingest.journal.events import Verdict
+from noojee_ingest.model import FindingKind, State
+
+LEG, AUDIO, FINDING, NOTED = table(LegRow), table(AudioStoredRow), table(FindingRow), table(ObjectNotedRow)
+LEG_SEEN, NOT_STORED, LEG_APPRAISED = table(LegSeenRow), table(AudioNotStoredRow), table(LegAppraisedRow)
+
+
+def last_told(catalogue: Catalogue, leg_ids: Sequence[str]) -> dict[str, datetime]:
+    """When (UTC) the journal last said something of each of these legs."""
+    tellers = (LEG_SEEN.c.last_time, AUDIO.c.last_time, NOT_STORED.c.time, LEG_APPRAISED.c.time)
+    found: dict[str, datetime] = {}
+    with catalogue.read("looking for the latest events") as connection:
+        for time in tellers:
+            leg_id = time.table.c.leg_id
+            question = select(leg_id, func.max(time)).where(leg_id.in_(among(leg_ids))).group_by(leg_id)
+            for one, last in connection.execute(question):
+                found[one] = max(last, found.get(one, last))
+    return found
+
+
+def quarantine_of(catalogue: Catalogue, leg_id: str) -> str | None:
+    """The event id of the quarantine that is in force for a leg, the earliest of several; ``None``: there is none."""
+    question = (
+        select(LEG.c.open_facts, LEG_APPRAISED.c.event_id)
+        .join(LEG_APPRAISED, LEG_APPRAISED.c.leg_id == LEG.c.leg_id)
+        .where(LEG.c.leg_id == leg_id, LEG_APPRAISED.c.verdict == Verdict.QUARANTINE.value)
+        .order_by(LEG_APPRAISED.c.time, LEG_APPRAISED.c.event_id)
+    )
+    with catalogue.read("looking for the quarantine of a leg") as connection:
+        return next((event_id for facts, event_id in connection.execute(question) if event_id in facts), None)
+
+
+def to_be_withdrawn(catalogue: Catalogue, site: str) -> list[str]:
+    """The quarantined legs of a site of which the store has, as far as is noted, audio that is not withdrawn yet."""
+    withdrawn = and_(
+        FINDING.c.object_type == "object",
+        FINDING.c.object_id == AUDIO.c.key,
+        FINDING.c.kind == FindingKind.WITHDRAWN_OBJECT.value,
+    )
+    question = (
+        select(LEG.c.leg_id)
+        .join(AUDIO, AUDIO.c.leg_id == LEG.c.leg_id)
+        .outerjoin(FINDING, withdrawn)
+        .where(LEG.c.site == site, LEG.c.state == State.QUARANTINED.value, FINDING.c.kind.is_(None))
+        .order_by(LEG.c.leg_id)
+        .distinct()
+    )
+    with catalogue.read("looking for audio to be withdrawn") as connection:
+        return list(connection.execute(question).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is noted of an object and in force; ``event_ids`` are what the next note must supersede."""
+
+    kind: FindingKind
+    detail: str
+    event_ids: tuple[str, ...]
+
+
+def notes_of(catalogue: Catalogue, key: str) -> dict[FindingKind, Note]:
+    """What is noted of an object and in force."""
+    question = (
+        select(FINDING.c.kind, FINDING.c.detail, NOTED.c.event_id)
+        .join(NOTED, and_(NOTED.c.key == FINDING.c.object_id, NOTED.c.finding == FINDING.c.kind))
+        .where(FINDING.c.object_type == "object", FINDING.c.object_id == key, NOTED.c.cleared.is_(False))
+        .order_by(FINDING.c.kind, NOTED.c.event_id)
+    )
+    found: dict[FindingKind, Note] = {}
+    with catalogue.read("looking for notes about an object") as connection:
+        for word, detail, event_id in connection.execute(question):
+            kind = FindingKind(word)
+            before = found[kind].event_ids if kind in found else ()
+            found[kind] = Note(kind, detail, (*before, event_id))
+    return found
+
+
+def withdrawn_keys(catalogue: Catalogue, keys: Iterable[str]) -> set[str]:
+    """Which of these objects are noted as withdrawn."""
+    question = select(FINDING.c.object_id).where(
+        FINDING.c.object_type == "object",
+        FINDING.c.object_id.in_(among(keys)),
+        FINDING.c.kind == FindingKind.WITHDRAWN_OBJECT.value,
+    )
+    with catalogue.read("looking for withdrawn objects") as connection:
+        return set(connection.execute(question).scalars())
