@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.rows import upsert
-from noojee_ingest.catalogue.tables import DirtyDayRow, table
+from noojee_ingest.catalogue.tables import DayRow, DirtyDayRow, PublishedToRow, table
 
-DIRTY = table(DirtyDayRow)
+DIRTY, PUBLISHED_TO, DAY = table(DirtyDayRow), table(PublishedToRow), table(DayRow)
 
 
 def mark_dirty(connection: Connection, days: Iterable[tuple[str, date]]) -> None:
@@ -33,3 +33,19 @@ def clear_dirty(catalogue: Catalogue, site: str, day: date, mark: str) -> None:
     these = (DIRTY.c.site == site) & (DIRTY.c.day == day) & (DIRTY.c.mark == mark)
     with catalogue.write(f"noting that {day} of {site} is published") as connection:
         connection.execute(DIRTY.delete().where(these))
+
+
+def note_lake(catalogue: Catalogue, site: str, lake: str) -> None:
+    """Note that a site's days are published to the lake of this id from now on.
+
+    If it was another one until now, or none is known, every day of the site becomes dirty in the same transaction: what
+    this lake has of them may be old, and what changed meanwhile is known of the other one alone. Raises CatalogueError.
+    """
+    noted = select(PUBLISHED_TO.c.lake).where(PUBLISHED_TO.c.site == site)
+    with catalogue.read("looking for the lake in use") as connection:
+        if connection.execute(noted).scalar() == lake:
+            return
+    with catalogue.write(f"noting the lake of {site}") as connection:
+        days = connection.execute(select(DAY.c.day).where(DAY.c.site == site)).scalars().all()
+        mark_dirty(connection, [(site, day) for day in days])
+        upsert(connection, PUBLISHED_TO, [{"site": site, "lake": lake}])

@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from noojee_ingest.catalogue.columns import Findings, Instant, TextMap, Texts
 
-REVISION = 3
+REVISION = 4
 
 
 def _instant() -> Any:
@@ -353,6 +353,15 @@ class DirtyDayRow(SQLModel, table=True):
     mark: str
 
 
+class PublishedToRow(SQLModel, table=True):
+    """The lake to which a site's days were published last."""
+
+    __tablename__ = "published_to"
+
+    site: str = Field(primary_key=True)
+    lake: str
+
+
 class SegmentRow(SQLModel, table=True):
     """A segment that was applied."""
 
@@ -407,4 +416,4 @@ REBUILDABLE = (
     LegAppraisedRow, CallAppraisedRow, ObjectNotedRow, LegRow, CallRow, LegSearchRow, LegTermRow, FindingRow, DayRow,
     SegmentRow,
 )  # fmt: skip
-VOLATILE = (DirtyDayRow, OpenSegmentRow, RunRow, RevisionRow)
+VOLATILE = (DirtyDayRow, PublishedToRow, OpenSegmentRow, RunRow, RevisionRow)

@@ -18,12 +18,12 @@ from noojee_ingest.storage.root import RootName
 
 Made = TypeVar("Made", int, int | None)
 
-app = typer.Typer(help="The archive's index.", epilog=EXITS_HELP, no_args_is_help=True)
+app = typer.Typer(help="Archive: its index.", epilog=EXITS_HELP, no_args_is_help=True)
 
 
 @app.command(epilog=EXITS_HELP)
 def rebuild(as_json: Json = False, config: Config = None) -> None:
-    """Make the catalogue anew from the store alone.
+    """Archive: make the catalogue anew from the store alone.
 
     The old one, if there is one, stays in use until the new one is whole. Refuses while a run is under way; who begins
     later is waited for at the end.
@@ -38,7 +38,7 @@ def rebuild(as_json: Json = False, config: Config = None) -> None:
 
 @app.command(epilog=EXITS_HELP)
 def upgrade(as_json: Json = False, config: Config = None) -> None:
-    """Rebuild the catalogue where another version of noojee-ingest made it, or where there is none.
+    """Archive: rebuild the catalogue where another version of noojee-ingest made it, or where there is none.
 
     As `catalogue rebuild`; it also refuses while any process holds requests of a site's phone system.
     """

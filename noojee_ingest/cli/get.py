@@ -11,8 +11,10 @@ from typing import Annotated, BinaryIO, cast
 
 import typer
 
+from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.cli.exits import Exit
 from noojee_ingest.cli.options import Config, Json, SiteName, bytes_text, one_site, print_json
+from noojee_ingest.pipeline.download import mode_of_new_files
 from noojee_ingest.pipeline.errors import OutputProblem
 from noojee_ingest.pipeline.get import ArchivedAudio, find_audio, is_hidden
 from noojee_ingest.pipeline.get import get as get_audio
@@ -37,7 +39,7 @@ def get(
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Copy the audio of a leg, or of a call with --all-legs, out of the archive; its checksum is verified on the way.
+    """Archive: copy the audio of a leg out of it, or of a call with --all-legs; the checksum is verified on the way.
 
     A file appears under its name only when it is whole and verified. Exits with 4 when the archive's copy is damaged,
     with 3 when a leg of the call is not archived: it is named with its state.
@@ -47,12 +49,14 @@ def get(
         one_site(settings, site)
     with closing(open_catalogue(settings)) as catalogue:
         found, without = find_audio(catalogue, name, leg=leg, site=site)
-    legs = {audio.leg_id for audio in found}
-    if len(legs) > 1 and not all_legs:
-        numbers = ", ".join(sorted({audio.leg for audio in found}))
-        raise typer.BadParameter(f"{name} has {len(legs)} archived legs ({numbers}): say --leg N or --all-legs")
-    archive = open_root(settings, RootName.ARCHIVE)
-    written = [{"path": str(_write(archive, audio, output)), **_facts(archive, audio)} for audio in found]
+        legs = {audio.leg_id for audio in found}
+        if len(legs) > 1 and not all_legs:
+            numbers = ", ".join(sorted({audio.leg for audio in found}))
+            raise typer.BadParameter(f"{name} has {len(legs)} archived legs ({numbers}): say --leg N or --all-legs")
+        archive = open_root(settings, RootName.ARCHIVE)
+        written = [
+            {"path": str(_write(catalogue, archive, audio, output)), **_facts(archive, audio)} for audio in found
+        ]
     if as_json:
         print_json({"files": written, "not_archived": without})
     else:
@@ -80,21 +84,15 @@ def file_name(audio: ArchivedAudio) -> str:
     )
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def _write(archive: Root, audio: ArchivedAudio, folder: Path) -> Path:
+def _write(catalogue: Catalogue, archive: Root, audio: ArchivedAudio, folder: Path) -> Path:
     path = folder / file_name(audio)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
             try:
-                get_audio(archive, audio, cast(BinaryIO, part))
+                get_audio(catalogue, archive, audio, cast(BinaryIO, part))
                 part.flush()
-                os.chmod(part.name, 0o666 & ~_umask())
+                os.chmod(part.name, mode_of_new_files())
                 os.replace(part.name, path)
             except BaseException:
                 os.unlink(part.name)

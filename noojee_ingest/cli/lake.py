@@ -16,7 +16,7 @@ from noojee_ingest.pipeline.publish import known_sites, publish_by_hand
 from noojee_ingest.settings import load
 from noojee_ingest.stopping import stop_on_signals
 
-app = typer.Typer(help="The tables for analysts.", epilog=EXITS_HELP, no_args_is_help=True)
+app = typer.Typer(help="Archive: the tables for analysts.", epilog=EXITS_HELP, no_args_is_help=True)
 
 Day = Annotated[str | None, typer.Option("--day", help="This day (2026-03-10), whether or not it changed.")]
 All = Annotated[
@@ -28,7 +28,7 @@ All = Annotated[
 def publish(
     *, site: SiteName = None, day: Day = None, everything: All = False, as_json: Json = False, config: Config = None
 ) -> None:
-    """Publish to the lake the days that changed since they were published.
+    """Archive: publish to the lake the days that changed since they were published.
 
     Each night and each poll does so at its end; this is for when that failed, and for a new version of the tables. A
     day whose rows are those in the lake is not written again.

@@ -27,7 +27,7 @@ def nightly(
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Archive a night: list, fetch, check, store, record and reconcile, then print how complete it is.
+    """Archive and phone system: archive a night, that is list, fetch, check, store and reconcile, and say how complete.
 
     Run it once a night, or as often as you like: what is archived is not fetched again, and a run that was cut short is
     taken up where it stopped. It asks the phone system for its templates, their call record lists, the by-hour list,
@@ -76,7 +76,7 @@ def as_document(report: NightReport) -> dict[str, Any]:
         ],
         "unfinished": report.unfinished,
         "problems": report.problems,
-        "recovery": asdict(report.recovery),
+        "recovery": {name: value for name, value in asdict(report.recovery).items() if name != "problems"},
         "published": asdict(report.published),
         "work": {**asdict(report.bounds), "what_bound": report.bounds.what_bound},
     }

@@ -35,9 +35,9 @@ Name = Annotated[str, typer.Argument(help="A call record id, a unique id, or a l
 
 
 def show(name: Name, site: SiteName = None, as_json: Json = False, config: Config = None) -> None:
-    """Show all that is known of a call: its legs, findings, where each object is, and its history.
+    """Archive: show all that is known of a call: its legs, findings, where each object is, and its history.
 
-    Reads the archive only: the catalogue, and the journal in the store for the history.
+    Reads the catalogue, and the journal in the store for the history.
     """
     settings = load(config)
     if site is not None:
@@ -101,7 +101,8 @@ def _print(settings: Settings, dossier: Dossier) -> None:
     out.print("\n[bold]History[/]")
     for event in dossier.history:
         zone = zone_of(settings, event.site)
-        about = f"{event.object_type} {getattr(event, type(event).object_field)[:12]}"
+        name = str(getattr(event, type(event).object_field)).rpartition("/")[2]  # of an object: without its folders
+        about = f"{event.object_type} {name[:12]}"
         line = f"{site_time(event.time, zone)}  {event.kind} by {event.actor}: {about} {told(event, zone)}"
         out.print(safe(line), soft_wrap=True)
 

@@ -35,7 +35,7 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table."
 def sql(
     statement: Statement, *, site: SiteName = None, as_csv: Csv = False, as_json: Json = False, config: Config = None
 ) -> None:
-    """Ask the lake: SQL over the tables legs and call_records, of all days that are published.
+    """Archive: ask the lake, SQL over the tables legs and call_records, of all days that are published.
 
     It reads only the days that the statement asks for (WHERE day = DATE '2026-03-10'), changes nothing, and can read
     nothing else. docs/lake.md has every column, and examples.
@@ -48,6 +48,13 @@ def sql(
     from noojee_ingest.pipeline.sql import sql as ask  # noqa: PLC0415  pyarrow and DuckDB are slow to import
 
     with closing(ask(settings, statement, site=site)) as answer:
+        if answer.lake_is_empty:
+            of_site = f" of site {site}" if site is not None else ""
+            typer.echo(
+                f"The lake has no day{of_site}: nothing is published yet, or it was lost, or the settings name another "
+                "lake. `noojee-ingest lake publish` writes what the catalogue knows.",
+                err=True,
+            )
         if as_json:
             _print_json(answer)
         elif as_csv:
@@ -74,8 +81,11 @@ NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "FL
 
 def _read(value: Any) -> Any:
     """A value as people read it: instants in the answer's zone."""
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
+    if isinstance(value, date):
+        if infinity := _infinity(value):
+            return infinity
+        if isinstance(value, datetime):
+            return f"{value.replace(tzinfo=None).isoformat(' ', 'seconds')} {value.tzname() or ''}".rstrip()
     return json.dumps(plain(value), ensure_ascii=False) if isinstance(value, dict | list | tuple | bool) else value
 
 
@@ -129,9 +139,16 @@ def _number(value: Decimal) -> int | float | str:
 
 
 def _instant(value: date) -> str:
-    """A day, a time without a zone, or an instant; DuckDB gives the end of time as Python's last moment."""
-    if value == datetime.max:  # noqa: DTZ901  nor has it a zone
-        return "infinity"
+    """A day, a time without a zone, or an instant."""
+    if infinity := _infinity(value):
+        return infinity
     if isinstance(value, datetime) and value.tzinfo is not None:
         return instant_text(value.astimezone(UTC))
     return value.isoformat()
+
+
+def _infinity(value: date) -> str:
+    """DuckDB gives infinite dates and times as Python's first and last; ``""`` for any other."""
+    if value in (date.min, datetime.min):  # noqa: DTZ901  nor have they a zone
+        return "-infinity"
+    return "infinity" if value in (date.max, datetime.max) else ""  # noqa: DTZ901

@@ -29,11 +29,11 @@ from noojee_ingest.pipeline.status import status as status_of
 from noojee_ingest.settings import Settings
 
 COLUMNS = ("archived", "pending", "missing", "rejected", "failed", "excused", "quarantined", "discovered")
-Days = Annotated[int, typer.Option("--days", min=1, help="How many of the latest days to show.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=36_500, help="How many of the latest days to show.")]
 
 
 def status(site: SiteName = None, days: Days = 30, as_json: Json = False, config: Config = None) -> None:
-    """Show how complete each day is, and the latest runs. Reads the archive's catalogue only.
+    """Archive: show how complete each day is, and the latest runs. Reads the catalogue only.
 
     Exits with 3 when any day has gaps, or a night did not run, did not come to its end or left something: a good day
     never hides a bad one, nor does a good site.

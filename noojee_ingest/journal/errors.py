@@ -37,5 +37,6 @@ class SegmentsGone(JournalError):
         super().__init__(
             f"the store lacks {gone:,} journal segments that the catalogue knows",
             about=f"the first is {first}",
-            hint="Check that [store] path is the right one and is mounted, or restore them from a copy of the store.",
+            hint="Check that [store] in the settings names the right place (a folder: is it mounted? Buckets: their "
+            "names and prefixes), or restore them from a copy of the store.",
         )

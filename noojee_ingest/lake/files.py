@@ -53,11 +53,13 @@ class Days(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no types
         ]
         super().__init__(fragments, table.schema, form, files.filesystem)
         self.scanned: list[str] = []
+        self.was_scanned = False
         self.problem: LakeError | StorageError | None = None
         self._base = files.base
 
     def scanner(self, **wanted: Any) -> ds.Scanner:
         """As ``Dataset.scanner``: DuckDB calls it, with the columns and the ``filter`` that it found in a statement."""
+        self.was_scanned = True
         fragments = {self._key(one): one for one in self.get_fragments(filter=wanted.get("filter"))}
         self.scanned += fragments
         try:

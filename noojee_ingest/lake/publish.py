@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -24,6 +27,9 @@ from noojee_ingest.storage.root import Root
 
 GROUP_ROWS = 5_000
 """Rows of a row group: what is held in memory at once."""
+
+LAKE_ID = "lake-id"
+"""The key of the object that holds the lake's id."""
 
 IN_FILE = "noojee_ingest."
 """What the names of our entries in a file's own metadata begin with."""
@@ -77,6 +83,23 @@ def days_there(lake: Root, table: Table, site: str | None = None) -> Iterator[tu
             except ValueError:  # the 31st of February
                 continue
             yield listed.key, found[1], day
+
+
+def lake_id(lake: Root) -> str:
+    """Which lake this is: 32 hex digits, made by whoever publishes to it first, and kept in it. Raises StorageError."""
+    if told := _id_there(lake):
+        return told
+    fresh = uuid.uuid4().hex.encode()
+    lake.replace(LAKE_ID, io.BytesIO(fresh), size=len(fresh), sha256=hashlib.sha256(fresh).hexdigest(), metadata={})
+    return _id_there(lake) or fresh.decode()  # another program may have made one at the same moment
+
+
+def _id_there(lake: Root) -> str:
+    """``""`` where there is none, or something else in its place."""
+    with suppress(NotFound), closing(lake.open(LAKE_ID)) as file:
+        told = file.read(33).decode(errors="replace")
+        return told if re.fullmatch("[0-9a-f]{32}", told) else ""
+    return ""
 
 
 def _published(lake: Root, key: str) -> dict[str, str] | None:

@@ -43,7 +43,8 @@ class Column:
 class Answer:
     """Rows as they come, once. ``close`` it.
 
-    Values are Python's: instants are aware, in the question's zone; a map is a dict, a list a list.
+    Values are Python's: instants are aware, in the question's zone; a map is a dict, a list a list. An infinite date or
+    time is Python's first or last one, without a zone.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, days: list[Days]) -> None:
@@ -63,6 +64,11 @@ class Answer:
     def keys_read(self) -> list[str]:
         """The objects that are read for it."""
         return sorted({key for days in self._days for key in days.scanned})
+
+    @property
+    def lake_is_empty(self) -> bool:
+        """Whether it was asked of tables, and no table has a published day: of the site, or of any."""
+        return any(days.was_scanned for days in self._days) and not any(days.files for days in self._days)
 
     def close(self) -> None:
         self._connection.close()
@@ -114,6 +120,10 @@ def _fetch(connection: duckdb.DuckDBPyConnection, days: list[Days]) -> list[tupl
         return _waiting(connection, lambda: connection.fetchmany(FETCHED))
     except duckdb.Error as error:
         raise _meant(error, days) from None
+    except OverflowError:  # made a value of Python's, in the question's zone
+        raise BadStatement(
+            "an instant or an interval of the answer is beyond the years 1 to 9999", "Cast it to VARCHAR."
+        ) from None
 
 
 def _waiting(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:

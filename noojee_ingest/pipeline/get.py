@@ -11,6 +11,7 @@ from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.model import State
 from noojee_ingest.pipeline.errors import AudioDamaged, NotArchived, NotKnown
+from noojee_ingest.pipeline.index import refuse_other_archive
 from noojee_ingest.storage.errors import Damaged, NotFound
 from noojee_ingest.storage.root import Root
 
@@ -85,13 +86,19 @@ def find_audio(
 
 
 def get(
-    archive: Root, audio: ArchivedAudio, target: BinaryIO, *, progress: Callable[[int], None] = lambda _: None
+    catalogue: Catalogue,
+    archive: Root,
+    audio: ArchivedAudio,
+    target: BinaryIO,
+    *,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Copy audio into ``target`` and verify it. ``progress`` is told each number of bytes written.
 
     It is the version that was stored, whatever was put on top of it since; ``is_hidden`` tells. Raises AudioDamaged
     when size or checksum differ from what was archived, or the object is gone: then what was written must not be used.
-    Raises StorageError.
+    Raises SegmentsGone where it is gone because this is not the store that the catalogue is the index of, and
+    StorageError.
     """
     digest, size = hashlib.sha256(), 0
     try:
@@ -102,6 +109,7 @@ def get(
                 target.write(chunk)
                 progress(len(chunk))
     except NotFound as error:
+        refuse_other_archive(catalogue, archive)
         raise AudioDamaged(audio.leg_id, audio.key, "the store has it no more") from error
     if size != audio.size or digest.hexdigest() != audio.sha256:
         told = f"{size:,} bytes with SHA-256 {digest.hexdigest()}, archived were {audio.size:,} with {audio.sha256}"

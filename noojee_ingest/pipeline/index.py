@@ -11,7 +11,7 @@ from noojee_ingest.journal.errors import SegmentsGone
 from noojee_ingest.pipeline.places import open_root, store_exists
 from noojee_ingest.settings import Settings
 from noojee_ingest.storage.errors import NotFound
-from noojee_ingest.storage.root import RootName
+from noojee_ingest.storage.root import Root, RootName
 
 
 def open_catalogue(settings: Settings) -> Catalogue:
@@ -50,10 +50,16 @@ def refuse_other_store(catalogue: Catalogue, settings: Settings) -> None:
 
     A mount that failed looks like an empty store. Raises SegmentsGone, StoreUnavailable.
     """
+    if queries.latest_segment(catalogue) is not None:  # else there may be no store yet
+        refuse_other_archive(catalogue, open_root(settings, RootName.ARCHIVE))
+
+
+def refuse_other_archive(catalogue: Catalogue, archive: Root) -> None:
+    """As ``refuse_other_store``, for a root that is open already."""
     known = queries.latest_segment(catalogue)
     if known is None:
         return
     try:
-        open_root(settings, RootName.ARCHIVE).head(known)
+        archive.head(known)
     except NotFound as error:
         raise SegmentsGone(1, known) from error

@@ -27,7 +27,7 @@ from noojee_ingest.pipeline.discover import (
     poll_call_records,
     unlisted_hours,
 )
-from noojee_ingest.pipeline.errors import NightUnderWay
+from noojee_ingest.pipeline.errors import NightUnderWay, NoSuchDay
 from noojee_ingest.pipeline.publish import publish_changes
 from noojee_ingest.pipeline.reconcile import reconcile
 from noojee_ingest.pipeline.recover import Recovery, recover
@@ -44,6 +44,9 @@ class Future(Protocol):
 
 NIGHTLY = "nightly"
 """The actor of a night's events. Days that were asked for by name are another's: they begin no archive."""
+
+EARLIEST = date(1970, 1, 1)
+"""Of earlier days no phone system has recordings, and the calendar ends where days are reckoned from them."""
 
 Submit = Callable[[Sequence[Leg]], Future]
 
@@ -136,10 +139,13 @@ def run_night(
     A stopped run records what it has and reports itself as interrupted. From ``nightly.deadline`` on nothing more is
     asked of the phone system, and the report names what was left; with ``no_deadline``, and for a ``day`` asked for by
     name, there is none.
-    Raises NightUnderWay beside another night of the site, and what ends a run: PhoneSystemDown, AuthenticationFailed,
-    StorageError, CatalogueError, JournalError; what was stored until then is kept, and the next run goes on from there.
+    Raises NoSuchDay for a ``day`` of which no recordings can be, NightUnderWay beside another night of the site, and
+    what ends a run: PhoneSystemDown, AuthenticationFailed, StorageError, CatalogueError, JournalError; what was stored
+    until then is kept, and the next run goes on from there.
     """
     flow = NIGHTLY if day is None else f"{NIGHTLY} --day"
+    if day is not None and not EARLIEST <= day <= work.today():
+        raise NoSuchDay(work.site, day, work.today())
     for other in living_runs(work.catalogue, work.site):
         is_ours = this_process().items() <= other.items()  # one that could not note its end
         if flow == other["flow"] == NIGHTLY and not is_ours:
@@ -177,6 +183,7 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
             *night.discovery.problems,
             *_wrong_path(work),
             *_unkept(work),
+            *night.recovery.problems,
             *published.problems,
         ],
         recovery=night.recovery,

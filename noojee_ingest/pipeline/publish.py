@@ -6,6 +6,10 @@ afterwards, if no change has put another there meanwhile, and if no other run wa
 older rows, and may put them over ours at any time, even if it ends before we do. A run that begins later reads rows
 that are no older than the mark. So whoever is overtaken or dies, a day whose object is old is still dirty. To publish
 a day again that did not change costs reading it, and two HEADs.
+
+A lake may be lost, in part or wholly, or be another one than before. So each time it is asked for its id, and its days
+of the site are listed once for each table: a day whose object is not there counts as changed, and in another lake than
+the one noted every day is dirty. That costs a line of a listing, and a row of sums, for each day of the archive.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from typing import TYPE_CHECKING
 from noojee_ingest import model
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.dirty import clear_dirty, dirty_days
+from noojee_ingest.catalogue.dirty import clear_dirty, dirty_days, note_lake
 from noojee_ingest.catalogue.errors import CatalogueError
 from noojee_ingest.catalogue.runs import begin_run, end_run, living_runs
 from noojee_ingest.catalogue.views import call_records_of_day, legs_of_day
@@ -35,6 +39,12 @@ if TYPE_CHECKING:
     from noojee_ingest.lake.publish import DayFile
 
 ROWS = {"legs": legs_of_day, "call_records": call_records_of_day}
+
+COUNTED = {
+    "legs": tuple(state.value for state in model.State),
+    "call_records": ("calls_recorded", "calls_explained", "calls_unexplained", "calls_unjudged"),
+}
+"""The sums of a day that say whether a table has rows of it."""
 
 BY_HAND = "lake publish"
 """The flow of a run that only publishes."""
@@ -73,8 +83,8 @@ def publish_changes(work: Work) -> Publication:
     """
     work.tally.stage = "publishing"
     try:
-        days = _changed(work.catalogue, work.site)
-    except CatalogueError as error:
+        days = _changed(work.catalogue, work.store.lake, work.site)
+    except (CatalogueError, StorageError) as error:
         return Publication(problems=[f"the lake is not published: {error}"])
     return _publish(
         work.catalogue,
@@ -104,10 +114,10 @@ def publish_by_hand(
     run_id = begin_run(catalogue, site=site, flow=BY_HAND, began=model.now_utc())
     done = Publication(problems=["it ended before it had begun"])
     try:
-        days = _changed(catalogue, site)
+        days = _changed(catalogue, lake, site)
         if everything:
             known = {row["day"] for row in queries.day_sums(catalogue, site)}
-            in_lake = {one for _, one in _published(lake, site)}
+            in_lake = {one for _, _, one in _published(lake, site)}
             days = {one: days.get(one) for one in known | in_lake | days.keys()}
         elif day is not None:
             days = {day: days.get(day)}
@@ -126,14 +136,34 @@ def known_sites(catalogue: Catalogue, lake: Root) -> set[str]:
 
     Raises CatalogueError, StorageError.
     """
-    return {*queries.known_sites(catalogue), *(site for site, _ in _published(lake))}
+    return {*queries.known_sites(catalogue), *(site for _, site, _ in _published(lake))}
 
 
-def _changed(catalogue: Catalogue, site: str) -> dict[date, str | None]:
-    """The dirty days of a site, as ``_publish`` takes them: their marks stay if another run of it is under way."""
+def _changed(catalogue: Catalogue, lake: Root, site: str) -> dict[date, str | None]:
+    """The days of a site that the lake has not as they are now, as ``_publish`` takes them: the dirty ones, and those
+    of which an object is not there. Marks stay if another run of the site is under way.
+
+    Raises CatalogueError, StorageError.
+    """
+    from noojee_ingest.lake.publish import lake_id  # noqa: PLC0415  pyarrow is slow to import
+
+    note_lake(catalogue, site, lake_id(lake))
+    lacking = _lacking(catalogue, lake, site)
     marks = dirty_days(catalogue, site)
     alone = len(living_runs(catalogue, site)) <= 1  # ours
-    return {day: mark if alone else None for day, mark in marks.items()}
+    return {**dict.fromkeys(lacking), **{day: mark if alone else None for day, mark in marks.items()}}
+
+
+def _lacking(catalogue: Catalogue, lake: Root, site: str) -> set[date]:
+    """The days of a site that have rows for a table, by their sums, and no object of it."""
+    sums = queries.day_sums(catalogue, site)
+    there = _published(lake, site)
+    return {
+        row["day"]
+        for row in sums
+        for table, counted in COUNTED.items()
+        if (table, site, row["day"]) not in there and any(row[name] for name in counted)
+    }
 
 
 def _publish(
@@ -174,12 +204,12 @@ def _publish(
     return done
 
 
-def _published(lake: Root, site: str | None = None) -> set[tuple[str, date]]:
-    """The site-days that the lake has, of one site or of all."""
+def _published(lake: Root, site: str | None = None) -> set[tuple[str, str, date]]:
+    """The objects that the lake has, of one site or of all: table, site and day."""
     from noojee_ingest.lake.publish import days_there  # noqa: PLC0415  pyarrow is slow to import
     from noojee_ingest.lake.schema import TABLES  # noqa: PLC0415
 
-    return {(slug, day) for table in TABLES.values() for _, slug, day in days_there(lake, table, site)}
+    return {(name, slug, day) for name, table in TABLES.items() for _, slug, day in days_there(lake, table, site)}
 
 
 def _count(done: Publication, files: list[DayFile]) -> None:

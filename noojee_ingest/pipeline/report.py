@@ -113,6 +113,7 @@ class Bounds:
     seconds_publishing: float
     by_hour_interval: float
     workers: int
+    requests_at_once: int
 
     @classmethod
     def of(cls, work: Work, discovery: Discovery, published: Publication, seconds: float) -> Bounds:
@@ -131,15 +132,17 @@ class Bounds:
             seconds_recording=tally.seconds_recording,
             seconds_publishing=published.seconds,
             by_hour_interval=work.of_site.by_hour_interval_seconds,
-            workers=min(work.settings.archive.workers, work.budget.wanted),
+            workers=work.settings.archive.workers,
+            requests_at_once=work.budget.wanted,
         )
 
     @property
     def what_bound(self) -> str:
         """What the run spent most of its time on, in words. Workers fetch and store side by side."""
+        fetching = min(self.workers, self.requests_at_once)
         parts = {
             f"the limit of one by-hour request every {self.by_hour_interval:g} s": self.seconds_waiting_for_turns,
-            f"fetching audio, {self.workers} at once": self.seconds_fetching / self.workers,
+            f"fetching audio, {fetching} at once": self.seconds_fetching / fetching,
             f"writing to the store, {self.workers} at once": self.seconds_storing / self.workers,
             "the journal and the catalogue": self.seconds_recording,
             "publishing to the lake": self.seconds_publishing,

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.journal import segment
+from noojee_ingest.journal.errors import SegmentsGone
 from noojee_ingest.journal.events import Event
 from noojee_ingest.journal.lines import MEMBERS
 from noojee_ingest.model import Finding
+from noojee_ingest.storage.errors import NotFound
 from noojee_ingest.storage.root import Root
 
 
@@ -34,16 +36,17 @@ class Dossier:
 def show(catalogue: Catalogue, archive: Root, name: str, *, site: str | None = None) -> Dossier:
     """Everything about the call with this call record id, unique id, or leg id; of one site, or of all.
 
-    The history is read from the segments that name the call and its legs. Raises JournalError where one is damaged,
-    StorageError where one is gone.
+    The history is read from the segments that name the call, its legs and their objects. Raises JournalError where one
+    is damaged or gone, StorageError.
     """
     named = queries.legs_named(catalogue, name, site)
     calls = queries.calls_named(catalogue, [name, *_ids(named)], site)
     legs = _with_siblings(catalogue, named, calls)
     leg_ids, call_ids = [row["leg_id"] for row in legs], [row["call_id"] for row in calls]
     audio = queries.audio_of(catalogue, leg_ids)
-    found = queries.findings_of(catalogue, [*leg_ids, *call_ids, *(row["key"] for row in audio)])
-    return Dossier(calls, legs, audio, found, _history(catalogue, archive, leg_ids, call_ids))
+    keys = [row["key"] for row in audio]
+    found = queries.findings_of(catalogue, [*leg_ids, *call_ids, *keys])
+    return Dossier(calls, legs, audio, found, _history(catalogue, archive, leg_ids, call_ids, keys))
 
 
 def _ids(rows: list[queries.Row]) -> set[str]:
@@ -63,16 +66,24 @@ def _with_siblings(catalogue: Catalogue, named: list[queries.Row], calls: list[q
     )
 
 
-def _history(catalogue: Catalogue, archive: Root, leg_ids: list[str], call_ids: list[str]) -> list[Event]:
-    about = {*leg_ids, *call_ids}
-    keys = queries.segments_about(catalogue, leg_ids=leg_ids, call_ids=call_ids)
+def _history(
+    catalogue: Catalogue, archive: Root, leg_ids: list[str], call_ids: list[str], keys: list[str]
+) -> list[Event]:
+    about = {*leg_ids, *call_ids, *keys}
     events = [
         event
-        for key in keys
-        for event in segment.read(archive, key).events
+        for key in queries.segments_about(catalogue, leg_ids=leg_ids, call_ids=call_ids, keys=keys)
+        for event in _segment(archive, key).events
         if getattr(event, type(event).object_field) in about
     ]
     return sorted(events, key=lambda event: (event.time, event.event_id))
+
+
+def _segment(archive: Root, key: str) -> segment.Segment:
+    try:
+        return segment.read(archive, key)
+    except NotFound as error:
+        raise SegmentsGone(1, key) from error
 
 
 ENVELOPE = {

@@ -1,8 +1,9 @@
 """``make run-production-demo``: config/production.example.toml archives a night of both its sites, on this machine.
 
 An S3 server, PostgreSQL and two simulated phone systems stand in for the company's own; the example is pointed at them
-by environment variables alone. Then others read the result: DuckDB, psql, the AWS command line. It ends with 0 only if
-they all see the same, and takes along all that it started, however it ends.
+by environment variables alone. All clocks start at the same time of the same night, whenever it is called: yesterday's
+calls are over then, and the example's deadline is still to come. Then others read the result: DuckDB, psql, the AWS
+command line. It ends with 0 only if they all see the same, and takes along all that it started, however it ends.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,18 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "production.example.toml"
 SCRIPTS = Path(sys.executable).parent
 KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"  # of the simulated phone systems: it opens nothing
 TROUBLES = {"melbourne": {"not_audio_legs": 2}, "perth": {}}
+NOW = datetime.fromisoformat("2026-03-11T04:30:00+11:00")  # half past four in Melbourne, half past one in Perth
+PROGRAM = """
+import sys
+from datetime import datetime
+from noojee_ingest import model
+from noojee_ingest.cli import main
+from noojee_ingest.pipeline.phone import clock_from
+
+model.now_utc = clock_from(datetime.fromisoformat(sys.argv.pop(1)))
+main()
+"""
+"""The program, at a time that is told before its own arguments: it has no option for that, for nobody else needs it."""
 AT_MOST = 120  # seconds for any one command
 
 
@@ -56,6 +69,12 @@ class Demo:
     environment: dict[str, str]
     database: str
     endpoint: str
+    began: float = field(default_factory=time.monotonic)
+
+    def program(self, *words: str) -> tuple[str, ...]:
+        """The command for ``noojee-ingest`` and its arguments, at the present time of the demo."""
+        now = NOW + timedelta(seconds=time.monotonic() - self.began)
+        return (sys.executable, "-c", PROGRAM, now.isoformat(), *words)
 
     @property
     def store(self) -> S3Store:
@@ -103,8 +122,7 @@ class Demo:
     def sql(self, statement: str, *options: str, **how: Any) -> str:
         analysts = {name: text for name, text in self.environment.items() if not name.endswith("__API_KEY")}
         analysts |= {"AWS_ACCESS_KEY_ID": ANALYST.access, "AWS_SECRET_ACCESS_KEY": ANALYST.secret}
-        program = str(SCRIPTS / "noojee-ingest")
-        return self.run(program, "sql", statement, *options, environment=analysts, **how)
+        return self.run(*self.program("sql", statement, *options), environment=analysts, **how)
 
 
 def say(text: str) -> None:
@@ -115,6 +133,8 @@ def say(text: str) -> None:
 
 def told(command: tuple[str, ...]) -> str:
     """A command as a person would type it."""
+    if PROGRAM in command:
+        command = ("noojee-ingest", *command[command.index(PROGRAM) + 2 :])
     words = [Path(command[0]).name, *(f'"{word}"' if " " in word else word for word in command[1:])]
     return " ".join(words)
 
@@ -133,7 +153,7 @@ def everything(folder: Path) -> Iterator[Demo]:
                 simulator.start(
                     simulator.Scenario.clean(
                         zone=site.zone.key,
-                        now=datetime.now(UTC),
+                        now=NOW,
                         days=1,
                         calls_a_day=60,
                         by_hour_interval=0.0,
@@ -169,13 +189,13 @@ def environment(
         "STORE__PATH_STYLE": "true",
         "CATALOGUE__URL": database.url(user="writer"),
         "DATA": str(folder / "data"),
-        "NIGHTLY__DEADLINE": "",
     }
     for slug, system in systems.items():
         here |= {f"SITES__{slug.upper()}__URL": system.url, f"SITES__{slug.upper()}__BY_HOUR_INTERVAL_SECONDS": "0.05"}
     print("config/production.example.toml is used as it is; these variables point it at this machine:")
     for name, value in here.items():
         print(f"  NOOJEE_INGEST_{name}={value}")
+    print(f"All clocks start at {NOW:%H:%M on %Y-%m-%d} in Melbourne, so that it shows the same at any time of day.")
     print("The commands also get made-up API keys (NOOJEE_INGEST_SITES__…__API_KEY), the S3 server's AWS_ACCESS_KEY_ID")
     print("and AWS_SECRET_ACCESS_KEY, AWS_ and PG variables that keep out what is here, and NOOJEE_INGEST_CONFIG.")
     keys = {f"SITES__{slug.upper()}__API_KEY": KEY for slug in systems}
@@ -198,12 +218,11 @@ def environment(
 def archive_both(demo: Demo) -> None:
     """The nights of both sites, side by side as their timers would start them."""
     print("\nBoth sites' nights, at once. Each starts a Prefect server of its own and ends it.", flush=True)
-    program = str(SCRIPTS / "noojee-ingest")
     with ExitStack() as stack:
         nights = {}
         for slug in demo.settings.sites:
             night = subprocess.Popen(
-                [program, "nightly", "--site", slug],
+                demo.program("nightly", "--site", slug),
                 env=demo.environment,
                 cwd=demo.folder,
                 stdout=subprocess.PIPE,
@@ -319,7 +338,7 @@ def main() -> int:
             print("Starting an S3 server, PostgreSQL and two simulated phone systems ...", flush=True)
             with everything(Path(folder)) as demo:
                 archive_both(demo)
-                demo.run(str(SCRIPTS / "noojee-ingest"), "status", codes=(0, 3))
+                demo.run(*demo.program("status"), codes=(0, 3))
                 read_by_others(demo)
                 verify_one(demo)
     except (NotSo, subprocess.TimeoutExpired) as problem:

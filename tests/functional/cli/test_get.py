@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from noojee_ingest.storage.folder import open_folder_store
+
 if TYPE_CHECKING:
     from noojee_ingest.simulator import Truth
 
@@ -137,6 +139,19 @@ def test_a_damaged_copy_ends_with_4_and_leaves_no_file(
     assert "Restore the object from a copy of the store" in said.err
     assert written(folder) == []
     assert [path.name for path in (folder / "elsewhere").iterdir()] == [Path(file["path"]).name]
+
+
+def test_another_store_is_not_told_as_damage_of_one_recording(
+    program: Program, folder: Path, call: tuple[str, list[str]]
+) -> None:
+    (folder / "data/store").rename(folder / "data/elsewhere")
+    open_folder_store(folder / "data/store")
+    said = program("get", call[0], "--all-legs", "--output", "out")
+    assert said.code == 4
+    assert "the store lacks 1 journal segments that the catalogue knows" in said.err
+    assert "[store] in the settings names the right place (a folder: is it mounted? Buckets: their names" in said.err
+    assert "is damaged" not in said.err
+    assert written(folder) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(program: Program, folder: Path, call: tuple[str, list[str]]) -> None:

@@ -76,6 +76,12 @@ class TestStatus:
         said = program("status")
         assert (said.code, said.out) == (3, "here: no night has run yet. Run `noojee-ingest nightly --site here`.\n")
 
+    @pytest.mark.parametrize("days", ["0", "-1", "36501", "800000"])
+    def test_days_without_end_are_usage(self, program: Program, days: str) -> None:
+        said = program("status", "--days", days)
+        assert (said.code, said.out) == (2, "")
+        assert program("status", "--days", "36500").code == 3
+
 
 class TestShow:
     def test_a_call_is_shown_with_its_legs_objects_findings_and_history(self, program: Program, truth: Truth) -> None:
@@ -113,6 +119,16 @@ class TestShow:
         assert said.code == 0
         assert "unexplained" in said.out
         assert call.disposition in said.out
+
+    def test_a_segment_that_is_gone_is_damage(self, program: Program, folder: Path, truth: Truth) -> None:
+        name = truth.ended(DAY.date())[7].call_record_id
+        for path in (folder / "data/store/archive/journal").rglob("*.jsonl.gz"):
+            path.unlink()
+        said = program("show", name)
+        assert (said.code, said.out) == (4, "")
+        assert "lacks 1 journal segments that the catalogue knows (the first is journal/site=here/" in said.err
+        assert "[store] in the settings names the right place" in said.err
+        assert "restore them from a copy of the store" in said.err
 
     @pytest.mark.parametrize("verb", ["show", "get"])
     def test_an_unknown_id_is_named_with_what_to_do(self, program: Program, verb: str) -> None:

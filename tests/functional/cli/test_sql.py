@@ -110,11 +110,28 @@ def test_no_digit_of_a_decimal_number_is_lost(program: Program) -> None:
     assert values == {"a": "12345678901234567890.123456789", "b": 0.1, "c": 1.5}
 
 
-@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ"])
-def test_the_end_of_time_is_no_date(program: Program, kind: str) -> None:
-    asked = f"SELECT 'infinity'::{kind} AS a"
-    assert program("sql", "--csv", asked).out == "a\ninfinity\n"
-    assert program("sql", "--json", asked).document["rows"] == [{"a": "infinity"}]
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
+@pytest.mark.parametrize("end", ["infinity", "-infinity"])
+def test_the_ends_of_time_are_no_dates(program: Program, kind: str, end: str) -> None:
+    asked = f"SELECT '{end}'::{kind} AS a, ['{end}'::{kind}] AS b"
+    (_, values) = csv.reader(program("sql", "--csv", asked).out.splitlines())
+    assert (values[0].removeprefix("'"), values[1]) == (end, f'["{end}"]')  # a spreadsheet would reckon with a minus
+    assert program("sql", "--json", asked).document["rows"] == [{"a": end, "b": [end]}]
+    assert program("sql", asked).out.splitlines()[3].split() == [end, f'["{end}"]']
+
+
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"]])
+@pytest.mark.parametrize("value", ["TIMESTAMPTZ '9999-12-31 23:59:59+00'", "INTERVAL 9999999 YEAR"])
+def test_what_is_beyond_the_calendar_is_refused_with_a_way_out(program: Program, value: str, form: list[str]) -> None:
+    said = program("sql", f"SELECT {value} AS a", *form)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "beyond the years 1 to 9999. Cast it to VARCHAR." in said.err
+    assert program("sql", f"SELECT ({value})::VARCHAR AS a", *form).code == 0
+
+
+def test_an_early_year_has_four_digits(program: Program) -> None:
+    out = program("sql", "SELECT TIMESTAMP '0044-03-15 10:00:00.5' AS a, DATE '0001-01-02' AS b").out
+    assert out.splitlines()[3].split() == ["0044-03-15", "10:00:00", "0001-01-02"]
 
 
 def test_what_came_over_the_wire_is_shown_without_doing_anything(program: Program, hostile: tuple[str, str]) -> None:
@@ -257,3 +274,19 @@ def test_ctrl_c_ends_a_long_question_with_130_and_no_traceback(folder: Path) -> 
     done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 130, done.stderr
     assert len(done.stderr.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"]])
+def test_a_lake_that_was_lost_is_told_of_and_published_anew(program: Program, folder: Path, form: list[str]) -> None:
+    shutil.rmtree(folder / "data/store/lake")
+    asked = "SELECT count(*) AS legs FROM legs"
+    lost = program("sql", asked, *form)
+    assert lost.code == 0
+    assert lost.err.startswith("The lake has no day: nothing is published yet, or it was lost")
+    assert "noojee-ingest lake publish" in lost.err
+    assert "of site here" in program("sql", "--site", "here", "FROM call_records").err
+    assert program("sql", "SELECT 1").err == ""  # it is not what the lake has
+    assert program("lake", "publish").out.startswith("here: 2 days published, 3 objects written")
+    found = program("sql", asked, *form)
+    assert (found.code, found.err) == (0, "")
+    assert program("sql", "SELECT * FROM legs WHERE day = '2020-01-01'").err == ""  # it has others

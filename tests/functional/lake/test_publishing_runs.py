@@ -24,6 +24,7 @@ from noojee_ingest.journal.events import KINDS, Event
 from noojee_ingest.journal.lines import MEMBERS
 from noojee_ingest.journal.segment import Segment
 from noojee_ingest.lake.errors import LakeError
+from noojee_ingest.lake.publish import LAKE_ID
 from noojee_ingest.lake.schema import CALL_RECORDS, LEGS, TABLES
 from noojee_ingest.lake.sql import query
 from noojee_ingest.pipeline import publish
@@ -143,7 +144,7 @@ class Held(Counting):
         self.began, self.go = threading.Event(), threading.Event()
 
     def replace(self, key: str, body: BinaryIO, **told: Any) -> Stored:
-        if key.startswith(self._table):
+        if key != LAKE_ID and key.startswith(self._table):
             self.began.set()
             assert self.go.wait(30)
         return super().replace(key, body, **told)
@@ -270,7 +271,7 @@ def failing(lake: Lake, error: Exception, key: str = "") -> Any:
 
     class Failing(Counting):
         def replace(self, key_: str, body: BinaryIO, **told: Any) -> Stored:
-            if key in ("", key_):
+            if key == key_ or (not key and key_ != LAKE_ID):
                 raise error
             return super().replace(key_, body, **told)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from noojee_ingest import model
-from noojee_ingest.pipeline.errors import NoSuchSite
+from noojee_ingest.pipeline.errors import NoSuchDay, NoSuchSite
 from noojee_ingest.pipeline.night import run_night
 from noojee_ingest.pipeline.reconcile import reconcile
 from noojee_ingest.pipeline.work import open_work
@@ -290,3 +290,24 @@ def test_a_change_of_the_clocks_between_first_look_and_lookback_lists_every_hour
     site.night()
     again = sorted(hour for hour, times in listed(site).items() if len(times) == 2)
     assert again == [f"2026-04-03T{hour:02d}" for hour in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("2026-03-12", "this day is still to come; today is 2026-03-11 there"),
+        ("9999-12-31", "is still to come"),
+        ("1969-12-31", "is before any recording"),
+        ("0001-01-01", "is before any recording"),
+    ],
+)
+def test_a_day_of_which_there_can_be_nothing_is_refused_before_a_run_begins(site: Site, day: str, said: str) -> None:
+    with pytest.raises(NoSuchDay, match=said):
+        site.night(day=date.fromisoformat(day))
+    assert site.rows("select * from run") == []
+    assert site.simulator.counters().requests == {}
+
+
+@pytest.mark.parametrize("day", ["2026-03-11", "1970-01-01"])
+def test_the_first_day_and_today_can_be_asked_for(site: Site, day: str) -> None:
+    assert site.night(day=date.fromisoformat(day)).main_day == date.fromisoformat(day)

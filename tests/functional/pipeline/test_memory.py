@@ -59,7 +59,7 @@ print(json.dumps({"peak": archived, "fetched": report.bounds.fetched_bytes, "wor
 def night_of_a_child(site: Site, name: str) -> dict[str, Any]:
     site.folder = site.folder.parent / name
     site.settings()
-    told_so = {"SITES__HERE__API_KEY": KEY, **site.environ}
+    told_so = {"SITES__HERE__API_KEY": KEY, "SITES__HERE__CONCURRENT_REQUESTS": "10", **site.environ}
     variables = {f"NOOJEE_INGEST_{name}": value for name, value in told_so.items()}
     variables["PYTHONPATH"] = str(Path(noojee_ingest.__file__).parents[1])
     done = subprocess.run(

@@ -16,7 +16,7 @@ import pytest
 
 from noojee_ingest.lake.errors import DamagedDay, OtherVersion
 from noojee_ingest.lake.files import LakeFiles, s3_files
-from noojee_ingest.lake.publish import publish_day
+from noojee_ingest.lake.publish import LAKE_ID, lake_id, publish_day
 from noojee_ingest.lake.schema import CALL_RECORDS, LEGS, TABLES, Table
 from noojee_ingest.lake.sql import query
 from noojee_ingest.storage.errors import StoreUnavailable
@@ -110,6 +110,16 @@ def test_an_object_of_another_version_is_refused_by_name(lake: BucketLake, monke
 
 def test_an_empty_lake_has_both_tables(lake: BucketLake) -> None:
     assert [lake.ask(f"FROM {name}") for name in TABLES] == [([], []), ([], [])]
+
+
+def test_a_lake_keeps_its_id_beside_its_days_until_it_is_lost(lake: BucketLake, s3_server: S3Server) -> None:
+    first = lake_id(lake.root)
+    lake.publish(row())
+    assert lake_id(open_s3_store(lake.options).lake) == first
+    assert lake.ask("SELECT count(*) FROM legs")[0] == [(1,)]
+    place = lake.options.places[RootName.LAKE]
+    s3_server.owner.delete_object(Bucket=place.bucket, Key=place.beginning + LAKE_ID)
+    assert lake_id(lake.root) != first
 
 
 def test_who_may_only_read_can_ask(lake: BucketLake, sign_in: Callable[[Keys], None]) -> None:

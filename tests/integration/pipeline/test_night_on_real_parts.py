@@ -91,8 +91,9 @@ def test_a_store_whose_versions_are_others_is_read_by_its_keys(site: Site, parts
     site.night()
     with closing(Catalogue.open(parts.url)) as catalogue:
         (audio,), _ = find_audio(catalogue, parts.rows(AudioStoredRow)[0]["leg_id"])
-    target = BytesIO()
-    get_audio(open_root(site.settings(), RootName.ARCHIVE), replace(audio, version_id="0" * 32), target)
+        target = BytesIO()
+        archive = open_root(site.settings(), RootName.ARCHIVE)
+        get_audio(catalogue, archive, replace(audio, version_id="0" * 32), target)
     assert len(target.getvalue()) == audio.size
 
 

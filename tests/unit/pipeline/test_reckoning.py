@@ -75,17 +75,25 @@ def bounds(**seconds: float) -> Bounds:
     kinds = ("waiting_for_turns", "fetching", "storing", "recording", "publishing")
     nothing = {f"seconds_{kind}": 0.0 for kind in kinds}
     counts = dict.fromkeys(("hours_asked", "calls_asked", "polls", "audio_requests", "fetched_bytes"), 0)
-    return Bounds(seconds=10.0, requests={}, by_hour_interval=60.0, workers=8, **counts, **{**nothing, **seconds})
+    return Bounds(
+        seconds=10.0,
+        requests={},
+        by_hour_interval=60.0,
+        workers=8,
+        requests_at_once=6,
+        **counts,
+        **{**nothing, **seconds},
+    )
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
         (
-            {"seconds_waiting_for_turns": 9.0, "seconds_fetching": 64.0},
+            {"seconds_waiting_for_turns": 9.0, "seconds_fetching": 48.0},
             "the limit of one by-hour request every 60 s (9.0",
         ),
-        ({"seconds_waiting_for_turns": 1.0, "seconds_fetching": 64.0}, "fetching audio, 8 at once (8.0 of 10.0 s)"),
+        ({"seconds_waiting_for_turns": 1.0, "seconds_fetching": 48.0}, "fetching audio, 6 at once (8.0 of 10.0 s)"),
         ({"seconds_storing": 16.0, "seconds_fetching": 8.0}, "writing to the store, 8 at once (2.0 of 10.0 s)"),
         ({"seconds_publishing": 4.0, "seconds_recording": 3.0}, "publishing to the lake (4.0 of 10.0 s)"),
         ({"seconds_recording": 3.0, "seconds_fetching": 16.0}, "the journal and the catalogue (3.0 of 10.0 s)"),
