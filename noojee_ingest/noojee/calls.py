@@ -141,7 +141,9 @@ class Calls:
         """Events of extensions as they happen (reference, 05.0 and 14.0 [doc]).
 
         First comes the present state, then every event. When a poll breaks, or the phone system counts from the start
-        again, a :class:`Gap` says so and the present state follows once it can be had, however long that takes. Ends
+        again, a :class:`Gap` says so and the present state follows once it can be had, however long that takes, asked
+        for at growing distances. An answer without sense, or a 404, counts as a broken poll too, but the third in a row
+        of polls or of states is raised. Ends
         when the client's stop event is set (``abort`` makes that at once) or the iterator is closed. Each poll holds
         one of the limiter's slots.
 

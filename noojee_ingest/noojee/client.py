@@ -116,12 +116,17 @@ class Noojee:
     def abort(self) -> None:
         """End every request under way at once, from any thread, with the ordinary transport.
 
-        With the stop event set they end as Interrupted; without it they count as lost connections and may be retried.
+        With the stop event set they end as Interrupted, or Uncertain where a change was on its way; without it they
+        count as lost connections and may be retried. What still connects sends nothing, however late that succeeds.
         """
         self._session.abort()
 
     def close(self) -> None:
-        """Close all connections, also those of requests under way."""
+        """Close all connections, also those of requests under way in other threads.
+
+        These end as Interrupted, or Uncertain where a change was on its way, and so does whatever is asked from now on;
+        a watch ends. A body that is being read is cut, and a wait between two tries is waited out first.
+        """
         self._session.close()
 
     def __enter__(self) -> Self:

@@ -15,6 +15,8 @@ What was decided, and why:
   ``urllib3`` makes none.
 * ``Expired TimeStamp`` leads to a new stamp and one repeat at once, whatever was asked: the phone system says itself
   that it did nothing.
+* Once closed, nothing more is asked, by whichever thread: it is Interrupted. The libraries' log records are blotted
+  until the last request under way is over.
 """
 
 from __future__ import annotations
@@ -76,10 +78,14 @@ class Link:
 
 
 class Attempt:
-    """How far one try of a question came: ``begun`` once a byte of it may have left."""
+    """How far one try of a question came: ``begun`` once a byte of it may have left.
 
-    def __init__(self) -> None:
+    ``instead_of`` is the signature of an earlier try that was called expired.
+    """
+
+    def __init__(self, instead_of: Signature | None = None) -> None:
         self.begun = False
+        self.instead_of = instead_of
         self.signature: Signature | None = None
 
 
@@ -112,6 +118,9 @@ class Session:
         )
         self._counted: Counter[str] = Counter()
         self._counting = threading.Lock()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._in_flight = 0
         redaction.install()
 
     def ask(self, question: Question, read: Callable[[Envelope], T]) -> T:
@@ -165,14 +174,15 @@ class Session:
         return text
 
     def wait(self, seconds: float) -> None:
-        """Wait. Raises Interrupted as soon as the stop event is set."""
-        if self._stop.wait(seconds):
-            raise Interrupted("stopped while waiting")
+        """Wait. Raises Interrupted as soon as the stop event is set, and where the client was closed."""
+        self._go_on("before waiting")
+        self._stop.wait(seconds)
+        self._go_on("while waiting")
 
     @property
     def stopped(self) -> bool:
-        """Whether the stop event is set."""
-        return self._stop.is_set()
+        """Whether the stop event is set or the client was closed."""
+        return self._stop.is_set() or self._closed
 
     def requests_made(self) -> dict[str, int]:
         """How many requests were sent so far, retries included, by endpoint."""
@@ -180,15 +190,46 @@ class Session:
             return dict(self._counted)
 
     def abort(self) -> None:
-        """End every request under way; it is Interrupted if the stop event is set, else it may be tried again."""
+        """End every request under way; it is Interrupted if the stop event is set, else it may be tried again.
+
+        What has not begun to be sent, because it still connects, is not sent.
+        """
         if isinstance(self._link.transport, Transport):
             self._link.transport.abort()
 
     def close(self) -> None:
-        """Close all connections, also those of requests under way."""
+        """Close all connections, also those of requests under way. What is asked from now on is Interrupted."""
+        with self._closing:
+            self._closed = True
+            self._blot_no_more()
         self.abort()
         self._link.transport.close()
-        self._redaction.remove()
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        """Count a request in flight. Raises Interrupted if the client was closed."""
+        with self._closing:
+            if self._closed:
+                raise Interrupted("the client was closed")
+            self._in_flight += 1
+        try:
+            yield
+        finally:
+            with self._closing:
+                self._in_flight -= 1
+                self._blot_no_more()
+
+    def _blot_no_more(self) -> None:
+        """Take the redaction off once nobody can log an address any more: what is in flight still does."""
+        if self._closed and not self._in_flight:
+            self._redaction.remove()
+
+    def _go_on(self, when: str) -> None:
+        """Raises Interrupted if the client was closed or the stop event is set."""
+        if self._closed:
+            raise Interrupted("the client was closed")
+        if self._stop.is_set():
+            raise Interrupted(f"stopped {when}")
 
     def _fetched(self, question: Question, read: Callable[[bytes], T]) -> T:
         def once(attempt: Attempt) -> T:
@@ -223,45 +264,54 @@ class Session:
 
     def _repeated(self, question: Question, once: Callable[[Attempt], T]) -> T:
         waited = 0.0
-        renewed = False
+        renewed: Signature | None = None
         for tried in count(1):
-            attempt = Attempt()
+            attempt = Attempt(renewed)
             try:
-                return once(attempt)
+                answered = once(attempt)
             except NoojeeError as caught:
                 failure = caught
+            else:
+                if attempt.signature:
+                    self._credential.served(attempt.signature)
+                return answered
             if isinstance(failure, ExpiredTimeStamp) and attempt.signature:
                 self._credential.expired(attempt.signature)
                 if not renewed:
-                    renewed = True
+                    renewed = attempt.signature
                     continue
             if question.changes and attempt.begun:
                 failure = failures.of_change(failure, question.to_check)
                 break
-            if not isinstance(failure, Transient) or not question.patient:
+            if not isinstance(failure, Transient):
+                break
+            self._go_on(f"after {failure.problem}")
+            if not question.patient:
                 break
             pause = self.patience.pause(failure, tried, waited)
             if pause is None:
                 break
             log.info("%s; try %d follows in %.1f s", self._redaction.clean(failure.problem), tried + 1, pause)
-            if self._stop.wait(pause):
-                raise Interrupted(f"stopped while waiting to try again after {failure.problem}")
+            self._stop.wait(pause)
+            self._go_on(f"while waiting to try again after {failure.problem}")
             waited += pause
         raise failure
 
     @contextmanager
     def _asked(self, question: Question, attempt: Attempt, accept: str) -> Iterator[Body]:
         """Send it once, holding a slot until the body is left. Raises what the status tells."""
-        if question.turn:
-            self._limiter.turn(question.turn)
-        granted = time.monotonic()
-        with self._limiter.slot():
-            if self._stop.is_set():
-                raise Interrupted("stopped before the request was sent")
-            if question.turn and time.monotonic() - granted > STALE:
-                self._limiter.turn(question.turn)  # or the next one, on time, would follow this late one too soon
-            with self._answered(question, attempt, accept) as body:
-                yield body
+        with self._under_way():
+            if question.turn:
+                self._limiter.turn(question.turn)
+            granted = time.monotonic()
+            with self._limiter.slot():
+                if isinstance(self._link.transport, Transport):
+                    self._link.transport.admit()  # before the look at the stop: an abort after it must count
+                self._go_on("before the request was sent")
+                if question.turn and time.monotonic() - granted > STALE:
+                    self._limiter.turn(question.turn)  # or the next one, on time, would follow this late one too soon
+                with self._answered(question, attempt, accept) as body:
+                    yield body
 
     @contextmanager
     def _answered(self, question: Question, attempt: Attempt, accept: str) -> Iterator[Body]:
@@ -284,7 +334,8 @@ class Session:
     def _signed_and_sent(self, question: Question, attempt: Attempt, accept: str) -> requests.Response:
         if not question.signed:
             return self._sent(question, attempt, accept)
-        with self._credential.signing(self._stamp_for_signing) as signature:
+        long = question.read_timeout is not None
+        with self._credential.signing(self._stamp_for_signing, instead_of=attempt.instead_of, long=long) as signature:
             attempt.signature = signature
             return self._sent(question, attempt, accept)
 
@@ -318,6 +369,8 @@ class Session:
         with self._counting:
             self._counted[question.name] += 1
         read_timeout = question.read_timeout or self._link.read_timeout
+        if isinstance(self._link.transport, Transport):
+            self._link.transport.fresh = question.changes
         try:
             response = self._link.transport.send(
                 request, stream=True, timeout=(self._link.connect_timeout, read_timeout), verify=self._link.verify

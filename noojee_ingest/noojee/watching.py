@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import count
 from sys import maxsize
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from noojee_ingest.model import WireTime
 from noojee_ingest.noojee.answers import Fields
 from noojee_ingest.noojee.contract import Contract
 from noojee_ingest.noojee.envelope import Envelope
-from noojee_ingest.noojee.errors import BadAnswer, Interrupted, Transient
+from noojee_ingest.noojee.errors import BadAnswer, Interrupted, NoojeeError, NotFound, Transient
 from noojee_ingest.noojee.keys import EventKeys
 from noojee_ingest.noojee.question import Question
 from noojee_ingest.noojee.session import Session
@@ -24,7 +24,8 @@ from noojee_ingest.noojee.wire import Element, Members, NotJSON, member_texts, m
 
 WATCHING = "watch extensions"
 POLL_MARGIN = 15.0  # seconds that an answer may come after the poll's own time
-BREATH = 0.5  # seconds: an empty answer that came sooner is not followed by the next poll at once
+BREATH = 0.5  # seconds: an answer that came sooner and counts no further is not followed by the next poll at once
+BAD_IN_A_ROW = 3  # answers that make no sense: those of a server that restarts are fewer, if we wait in between
 _DOUBLINGS = 16  # of the wait between tries: beyond that, Patience.longest bounds it anyway
 
 
@@ -97,6 +98,9 @@ class Subscription:
         self._clock = clock
         self._extensions = extensions
         self._patience = replace(session.patience, tries=maxsize, total=math.inf)
+        self._answered = False
+        self._gaps = 0  # in a row, with the states that did not come: the pauses grow with it
+        self._bad: Counter[bool] = Counter()  # in a row, of states and of polls
 
     def events(self, since: int, seconds: int) -> Iterator[CallEvent | Gap]:
         """The state, then events, until the session is stopped or this is closed. ``seconds`` is how long a poll is."""
@@ -109,43 +113,64 @@ class Subscription:
         seq = since
         if not since:
             state = self._ask(0, 0, patient=True)
+            self._answered = True
             yield from state.events
             seq = state.seq or 0
         while True:
-            told: _Told | None = None
-            try:
-                told = self._ask(seq, seconds, patient=False)
-            except Transient as caught:
-                failure: Transient | None = caught
-            else:
-                failure = None
-            if told is not None and (told.seq is None or told.seq >= seq):
+            told = self._tried(seq, seconds)
+            if isinstance(told, _Told) and (told.seq is None or told.seq >= seq):
+                self._gaps = 0
                 yield from told.events
-                seq = told.seq or seq
-                if told.quick and not told.events:
+                if told.quick and (told.seq or seq) <= seq:
                     self._session.wait(BREATH)
+                seq = told.seq or seq
                 continue
             if self._session.stopped:
                 return
-            if told is None:
-                yield Gap(f"a poll broke: {failure.problem if failure else ''}", self._clock(), seq)
-            else:
+            if isinstance(told, _Told):
                 yield Gap(f"the phone system counts anew: {told.seq} came after {seq}", self._clock(), seq)
                 yield from told.events
-            state = self._state_again(failure)
+            else:
+                yield Gap(f"a poll broke: {told.problem}", self._clock(), seq)
+            state = self._state_again(told)
             yield from state.events
             seq = state.seq or 0
 
-    def _state_again(self, failure: Transient | None) -> _Told:
-        """The present state, asked for until it comes."""
-        for tried in count(1):
-            if failure is not None:
-                self._session.wait(self._patience.pause(failure, min(tried, _DOUBLINGS), 0.0) or 0.0)
-            try:
-                return self._ask(0, 0, patient=False)
-            except Transient as caught:
-                failure = caught
-        raise AssertionError("unreachable")
+    def _state_again(self, told: _Told | NoojeeError) -> _Told:
+        """The present state, asked for until it comes. Raises what ``_tried`` raises."""
+        while True:
+            self._session.wait(self._pause(told))
+            told = self._tried(0, 0)
+            if isinstance(told, _Told):
+                return told
+
+    def _pause(self, told: _Told | NoojeeError) -> float:
+        self._gaps = min(self._gaps + 1, _DOUBLINGS)
+        if isinstance(told, Transient):
+            pause = self._patience.pause(told, self._gaps, 0.0) or 0.0
+        else:
+            pause = min(self._patience.longest, BREATH * 2 ** (self._gaps - 1))
+        return max(BREATH, pause)
+
+    def _tried(self, seq: int, seconds: int) -> _Told | NoojeeError:
+        """One answer, or why there is none. Raises what will not pass, and what is bad for the third time in a row."""
+        is_state = not seconds
+        failure: NoojeeError
+        try:
+            told = self._ask(seq, seconds, patient=False)
+        except Transient as caught:
+            failure = caught
+            self._bad[is_state] = 0
+        except (BadAnswer, NotFound) as caught:
+            failure = caught
+            self._bad[is_state] += 1
+        else:
+            self._answered = True
+            self._bad[is_state] = 0
+            return told
+        if self._bad[is_state] and (not self._answered or self._bad[is_state] >= BAD_IN_A_ROW):
+            raise failure
+        return failure
 
     def _ask(self, seq: int, seconds: int, *, patient: bool) -> _Told:
         at = self._at

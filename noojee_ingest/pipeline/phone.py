@@ -199,7 +199,8 @@ def _cut_short(client: Noojee, stop: threading.Event) -> Iterator[None]:
     def watch() -> None:
         while not over.wait(LOOK_SECONDS):
             if stop.is_set():
-                client.abort()  # again and again: one may be connecting just now
+                client.abort()
+                return
 
     watcher = threading.Thread(target=watch, name="request aborter", daemon=True)
     watcher.start()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
@@ -37,15 +39,18 @@ TIME = "/servicemanager/rest/Time"
 
 
 class HashSystem:
-    """Takes time stamp and hash only. Its clock stands still until it is moved; nothing of ours is in it.
+    """Takes time stamp and hash only. Its clock runs in real milliseconds and can be moved; nothing of ours is in it.
 
-    ``once``: each stamp is good for one request. ``delay``: stamps are as much too old when they are given out, in ms.
+    ``once``: each stamp is good for one request. ``tick``: milliseconds after which the clock goes on. ``held``: what
+    the paths hold that wait for ``hold``.
     """
 
     def __init__(self) -> None:
-        self.now = 1_500_000_000_123
+        self._started = time.monotonic()
+        self.moved = 0
+        self.tick = 1
         self.once = False
-        self.delay = 0
+        self.held = ""
         self.expire_next = 0
         self.time_replies: list[tuple[int, bytes]] = []
         self.reply: tuple[int, bytes] = (200, b"[]")
@@ -60,6 +65,7 @@ class HashSystem:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one piece: two would be 40 ms apart (Nagle, delayed ACK)
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -84,6 +90,11 @@ class HashSystem:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
+    def now(self) -> int:
+        ran = int((time.monotonic() - self._started) * 1_000)
+        return 1_500_000_000_123 + self.moved + ran // self.tick * self.tick
+
+    @property
     def counted(self) -> Counter[str]:
         return Counter("time" if path == TIME else "other" for path, _ in self.asked)
 
@@ -94,7 +105,8 @@ class HashSystem:
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            self.hold.wait(10)
+            if self.held in path:
+                self.hold.wait(10)
             with self._lock:
                 return self._judge(path, query)
         finally:
@@ -106,10 +118,7 @@ class HashSystem:
             assert query == {}
             if self.time_replies:
                 return self.time_replies.pop(0)
-            stamp = self.now - self.delay
-            if self.once:
-                self.now += 1
-            return 200, str(stamp).encode()
+            return 200, str(self.now).encode()
         stamp_text = query.get("timeStamp", "0")
         assert "apiKey" not in query
         if query.get("hash") != hashlib.sha256(f"{KEY}:{stamp_text}".encode()).hexdigest():
@@ -175,7 +184,7 @@ def test_stamp_and_hash_go_in_front_and_the_key_never(system: HashSystem, connec
     (time_path, _), (_, query) = system.asked
     assert time_path == TIME
     assert list(query) == ["timeStamp", "hash", "uniqueId"]
-    assert query["timeStamp"] == "1500000000123"
+    assert 0 <= int(query["timeStamp"]) - 1_500_000_000_123 <= 60_000
     assert KEY not in str(system.asked)
 
 
@@ -187,7 +196,7 @@ def test_a_stamp_serves_all_calls_while_it_is_fresh_and_is_renewed_in_time(
     for _ in range(30):  # 30 s, one call a second, on both clocks
         noojee.recordings.by_unique_id("1.7")
         clock.seconds += 1.0
-        system.now += 1_000
+        system.moved += 1_000
 
     assert system.counted == {"time": 5, "other": 30}
     assert noojee.requests_made == {"time": 5, "by_unique_id": 30}
@@ -205,7 +214,7 @@ def test_a_stamp_that_expired_on_the_way_leads_to_a_new_one_and_one_repeat(
 ) -> None:
     noojee = connect()
     noojee.recordings.by_unique_id("1.7")
-    system.now += 11_000
+    system.moved += 11_000
     clock.seconds += 6.9
 
     noojee.recordings.by_unique_id("1.7")
@@ -278,8 +287,87 @@ def test_where_a_stamp_serves_one_call_only_every_call_takes_its_own(
 
     for _ in range(10):
         noojee.recordings.by_unique_id("1.7")
+        time.sleep(0.002)
 
     assert system.counted == {"time": 10, "other": 11}  # one was wasted on finding out
+
+
+@pytest.mark.parametrize("tick", [1, 40])
+def test_two_calls_of_one_millisecond_have_two_stamps(
+    system: HashSystem, connect: Callable[..., Noojee], tick: int
+) -> None:
+    system.once = True
+    system.tick = tick
+    noojee = connect()
+
+    for _ in range(20):
+        noojee.recordings.by_unique_id("1.7")
+
+    assert system.counted["other"] == 21
+    assert 20 <= system.counted["time"] <= 20 * (8 if tick == 40 else 4)  # asked again, at growing distances
+
+
+def test_a_clock_that_stands_still_is_taken_as_it_is_in_the_end(
+    system: HashSystem, connect: Callable[..., Noojee], waits: Any
+) -> None:
+    system.tick = 10**9
+    system.expire_next = 1
+
+    connect(stop=waits).recordings.by_unique_id("1.7")
+
+    assert system.counted["other"] == 2
+    assert 10.0 <= sum(waits.told) <= 10.5
+    assert waits.told[:4] == [0.001, 0.002, 0.004, 0.008]
+    assert max(waits.told) == 0.2
+
+
+@pytest.mark.parametrize("served", [0, 2, 9])
+def test_one_that_expired_for_no_reason_does_not_end_the_sharing(
+    system: HashSystem, connect: Callable[..., Noojee], clock: Clock, served: int
+) -> None:
+    noojee = connect()
+    for _ in range(served):
+        noojee.recordings.by_unique_id("1.7")
+    system.expire_next = 1
+
+    for _ in range(20):
+        noojee.recordings.by_unique_id("1.7")
+
+    # the first one, that of the repeat, and the one shared after it
+    assert system.counted["other"] == served + 21
+    assert system.counted["time"] - _same(system) == 3
+
+
+def test_sharing_stays_when_the_repeat_failed_too(
+    system: HashSystem, connect: Callable[..., Noojee], clock: Clock
+) -> None:
+    noojee = connect()
+    noojee.recordings.by_unique_id("1.7")
+    system.expire_next = 2
+    with pytest.raises(ExpiredTimeStamp):
+        noojee.recordings.by_unique_id("1.7")
+
+    for _ in range(20):
+        noojee.recordings.by_unique_id("1.7")
+
+    assert system.counted["time"] - _same(system) == 3
+
+
+def test_the_repeat_has_a_stamp_of_its_own(system: HashSystem, connect: Callable[..., Noojee]) -> None:
+    noojee = connect()
+    system.expire_next = 1
+
+    noojee.recordings.by_unique_id("1.7")
+    noojee.recordings.by_unique_id("1.7")
+
+    stamps = [query["timeStamp"] for path, query in system.asked if path != TIME]
+    assert len(set(stamps)) == 3
+
+
+def _same(system: HashSystem) -> int:
+    """How often the time was asked for in vain, within one millisecond."""
+    paths = [path for path, _ in system.asked]
+    return sum(one == other == TIME for one, other in pairwise(paths))
 
 
 def test_where_a_stamp_serves_one_call_only_many_at_once_work_too(
@@ -289,9 +377,9 @@ def test_where_a_stamp_serves_one_call_only_many_at_once_work_too(
     noojee = connect()
 
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: noojee.recordings.by_unique_id("1.7"), range(100)))
+        answers = list(pool.map(lambda _: noojee.recordings.by_unique_id("1.7"), range(400)))
 
-    assert len(answers) == 100
+    assert len(answers) == 400
     assert system.most_under_way <= 5
 
 
@@ -309,6 +397,60 @@ def test_many_at_once_share_one_stamp_and_at_most_five_authenticate(
 
     assert system.counted == {"time": 1, "other": 64}
     assert system.most_under_way == 5
+
+
+def test_polls_count_among_the_five_for_their_first_seconds_only(
+    system: HashSystem, connect: Callable[..., Noojee], clock: Clock
+) -> None:
+    noojee = connect()
+    noojee.recordings.by_unique_id("1.7")
+    system.hold.clear()
+    system.held = "subscribe"
+    system.reply = (200, b'{"seq":1,"Code":0}')
+
+    with ThreadPoolExecutor(6) as pool:
+        polls = [pool.submit(next, noojee.calls.watch([str(each)], since=1), None) for each in range(5)]
+        until(lambda: system.under_way == 5)
+        system.reply = (200, b"[]")
+        asked = pool.submit(noojee.recordings.by_unique_id, "1.7")
+        with pytest.raises(TimeoutError):
+            asked.result(timeout=0.5)
+        clock.seconds += authentication.COUNTED
+
+        answered = wait([asked], timeout=5.0).done
+        for each in polls:
+            assert not each.done()
+        noojee._session._stop.set()
+        system.hold.set()
+
+    assert answered
+
+
+def test_what_is_answered_soon_holds_its_attempt_to_the_end(
+    system: HashSystem, connect: Callable[..., Noojee], clock: Clock
+) -> None:
+    noojee = connect()
+    noojee.recordings.by_unique_id("1.7")
+    system.hold.clear()
+
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(noojee.recordings.by_unique_id, "1.7") for _ in range(6)]
+        until(lambda: system.under_way == 5)
+        clock.seconds += authentication.COUNTED
+        wait(asked, timeout=0.5)
+        most = system.most_under_way
+        system.hold.set()
+
+    assert most == 5
+
+
+def until(met: Callable[[], bool]) -> None:
+    """Wait until it is so, for 10 s at most."""
+    for _ in range(1_000):
+        if met():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came to that")
 
 
 def test_streams_that_are_open_hold_no_attempt(system: HashSystem, connect: Callable[..., Noojee]) -> None:

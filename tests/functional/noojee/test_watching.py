@@ -19,6 +19,7 @@ from noojee_ingest.noojee import (
     Gap,
     Interrupted,
     Noojee,
+    NotFound,
     Patience,
     Refused,
     ServerFault,
@@ -109,6 +110,13 @@ BROKEN: dict[str, dict[str, Any]] = {
     "cut": {"body": "{" * 50, "cut": 10},
     "failed": {"status": 500},
     "busy": {"status": 503, "headers": {"Retry-After": "7"}},
+    "not found": {"status": 404, "body": "<html>no such application</html>"},
+    "a page": {"body": "<html></html>"},
+    "half an object": {"body": '{"seq": 32, "Da'},
+    "a list": {"body": "[]"},
+    "events a text": {"body": '{"seq": 32, "Data": "x"}'},
+    "events a list": {"body": '{"seq": 32, "Data": ["x"]}'},
+    "events without a number": {"body": '{"Data": {"205": [{"CallData": {"status": "Ringing"}}]}, "Code": 0}'},
 }
 
 
@@ -217,11 +225,6 @@ def test_a_poll_without_events_is_followed_by_the_next_after_a_breath(
     [
         ('{"Code":-1,"Message":"Invalid apiKey"}', AuthenticationFailed),
         ('{"Code":-4,"Message":"no such extension"}', Refused),
-        ("<html></html>", BadAnswer),
-        ("[]", BadAnswer),
-        ('{"seq": 32, "Data": "x"}', BadAnswer),
-        ('{"seq": 32, "Data": ["x"]}', BadAnswer),
-        (answer(None, ("205", "Ringing")), BadAnswer),
     ],
 )
 def test_what_will_not_pass_ends_the_watch_with_its_error(
@@ -233,6 +236,95 @@ def test_what_will_not_pass_ends_the_watch_with_its_error(
 
     with pytest.raises(error, match="Could not watch extensions"):
         next(watch)
+
+
+@pytest.mark.parametrize("since", [0, 31])
+@pytest.mark.parametrize(("status", "error"), [(200, BadAnswer), (404, NotFound)])
+def test_what_makes_no_sense_from_the_start_is_an_error(
+    phone: Any, client: Client, since: int, status: int, error: type[Exception]
+) -> None:
+    phone.answers("<html></html>", status=status)
+
+    with pytest.raises(error, match="Could not watch extensions"):
+        next(client().calls.watch(["205"], since=since))
+    assert len(phone.asked) == 1
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, BadAnswer), (404, NotFound)])
+def test_the_third_bad_poll_in_a_row_ends_the_watch(
+    phone: Any, client: Client, waits: Any, status: int, error: type[Exception]
+) -> None:
+    state = answer(31, ("205", "Connected"))
+    for _ in range(3):
+        phone.answers(state)
+        phone.answers("<html></html>", status=status)
+    watch = client().calls.watch(["205"])
+
+    assert words(watch, 5) == ["is 205 Connected", "gap", "is 205 Connected", "gap", "is 205 Connected"]
+    with pytest.raises(error, match="Could not watch extensions"):
+        next(watch)
+    assert waits.told == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, BadAnswer), (404, NotFound)])
+def test_the_third_bad_state_in_a_row_ends_the_watch(
+    phone: Any, client: Client, waits: Any, status: int, error: type[Exception]
+) -> None:
+    phone.answers(answer(31, ("205", "Connected")))
+    phone.answers("<html></html>", status=status)
+    watch = client().calls.watch(["205"])
+
+    assert words(watch, 2) == ["is 205 Connected", "gap"]
+    with pytest.raises(error, match="Could not watch extensions"):
+        next(watch)
+    assert polls(phone) == [("0", "0"), ("31", "30"), ("0", "0"), ("0", "0"), ("0", "0")]
+    assert waits.told == [0.5, 1.0, 2.0]
+
+
+def test_bad_polls_with_a_good_one_in_between_do_not_end_the_watch(phone: Any, client: Client) -> None:
+    phone.answers(answer(31))
+    for seq in range(32, 38):
+        phone.answers("<html></html>", answer(seq), answer(seq, ("205", "Ringing")))
+
+    told = words(client().calls.watch(["205"]), 12)
+
+    assert told == ["gap", "205 Ringing"] * 6
+
+
+def test_events_that_count_no_further_are_followed_by_a_breath(phone: Any, client: Client, waits: Any) -> None:
+    same = answer(31, ("205", "Ringing"))
+    phone.answers(answer(31), same, same, same, answer(32, ("205", "Connected")), answer(33, ("205", "Hungup")))
+
+    told = words(client().calls.watch(["205"]), 5)
+
+    assert told == ["205 Ringing"] * 3 + ["205 Connected", "205 Hungup"]
+    assert waits.told == [0.5] * 3
+
+
+def test_lower_numbers_again_and_again_are_asked_after_at_growing_distances(
+    phone: Any, client: Client, waits: Any
+) -> None:
+    for _ in range(9):
+        phone.answers(answer(31), answer(0))
+    phone.answers(answer(31), answer(32, ("205", "Ringing")), answer(3), answer(4), answer(5, ("205", "Hungup")))
+
+    told = words(client(patience=Patience(longest=30.0)).calls.watch(["205"]), 12)
+
+    assert told == ["gap"] * 9 + ["205 Ringing", "gap", "205 Hungup"]
+    assert waits.told == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 0.5]
+
+
+def test_polls_that_break_again_and_again_are_asked_after_at_growing_distances(
+    phone: Any, client: Client, waits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda _least, most: most)
+    for _ in range(5):
+        phone.answers(answer(31))
+        phone.answers("", status=500)
+    phone.answers(answer(31))
+
+    assert words(client(patience=Patience(first=1.0)).calls.watch(["205"]), 5) == ["gap"] * 5
+    assert waits.told == [1.0, 2.0, 4.0, 8.0]
 
 
 def test_who_cannot_be_reached_from_the_start_is_an_error(phone: Any, client: Client) -> None:
