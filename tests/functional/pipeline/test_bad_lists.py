@@ -117,6 +117,7 @@ OURS = re.compile(
     r"|store/archive/audio/site=here/day=2026-03-1[01]/[0-9a-f]{32}-[0-9a-f]{16}\.(wav|mp3|ogg)(\.json)?"
     r"|store/archive/journal/site=here/day=2026-03-1[01]/\d{8}T\d{6}Z-[0-9a-f]{32}\.jsonl\.gz(\.json)?"
     r"|store/evidence/rejected/site=here/day=2026-03-1[01]/[0-9a-f]{32}-[0-9a-f]{16}\.bin(\.json)?"
+    r"|store/lake/lake-id(\.json)?"
     r"|store/lake/(legs|call_records)/site=here/day=2026-03-1[01]/(legs|call_records)\.parquet(\.json)?"
     r"|catalogue\.db(-wal|-shm|\.lock)?|budget\.sqlite)"
     r"|config\.toml"
