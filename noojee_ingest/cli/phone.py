@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -49,13 +49,11 @@ def phone_line(
     """
     settings = load_settings(config)
     slug = one_site(settings, site)
-    if not listening:
-        logging.getLogger("noojee_ingest.noojee.session").setLevel(logging.ERROR)  # the verb tells warnings itself
 
     def told(sentence: str) -> None:
         print(plain_lines(sentence), file=sys.stderr, flush=True)
 
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, nullcontext() if listening else _warnings_told_by_the_verb():
         how: dict[str, Any] = {"counted": not listening, "needs_budget": needs_budget, "told": told}
         try:
             with open_phone(settings, slug, stop=stop, **how) as noojee:
@@ -66,6 +64,17 @@ def phone_line(
             if not isinstance(error, Interrupted):
                 print(f"noojee-ingest: {plain_lines(str(error))}", file=sys.stderr)
             raise typer.Exit(stop.exit_code) from None
+
+
+@contextmanager
+def _warnings_told_by_the_verb() -> Iterator[None]:
+    log = logging.getLogger("noojee_ingest.noojee.session")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def print_done(done: Done, told: str, *, as_json: bool, **more: object) -> None:

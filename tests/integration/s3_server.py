@@ -99,7 +99,7 @@ def running(folder: Path) -> Iterator[S3Server]:
         *(f"-{part}.port.grpc={port}" for part, (_, port) in ports.items()),
         *("-filer", "-s3", f"-s3.config={folder}/accounts.json", "-s3.autoCreateBucket=false"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
-        *("-master.volumeSizeLimitMB=64", "-volume.max=200", "-volume.preStopSeconds=0"),
+        *("-master.volumeSizeLimitMB=64", "-volume.max=1000", "-volume.preStopSeconds=0"),
     ]
     with (folder / "log").open("wb") as log:
         environment = {**os.environ, "WEED_S3_SSE_KEK_PASSPHRASE": "of the tests"}  # SSE-S3 needs one
