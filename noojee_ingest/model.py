@@ -135,7 +135,8 @@ class Leg:
     """A leg on its way through the stages: who it is, and what the next stage must know of it.
 
     ``end`` is the instant (UTC) of its end and ``duration`` its length (seconds) as the phone system told them;
-    ``answers`` are the ids of the conclusions of earlier runs that this run's conclusion takes the place of.
+    ``answers`` are the ids of the conclusions of earlier runs that this run's conclusion takes the place of. ``again``:
+    it is archived, and fetched once more because what is told of it changed.
     """
 
     site: str
@@ -148,6 +149,7 @@ class Leg:
     duration: float | None
     tries: int = 0
     answers: tuple[str, ...] = ()
+    again: bool = False
 
 
 class State(StrEnum):
@@ -170,6 +172,7 @@ class FindingKind(StrEnum):
     UNSOUND = "unsound"
     CONFLICT = "conflict"  # two different audios of one leg
     DOUBLE = "double"  # two legs, the same audio and the same start
+    CHANGED_LATER = "changed later"  # told of with another end or duration once it was archived
     DAY_DISAGREEMENT = "day disagreement"
     INCOMPLETE_ID = "incomplete id"
     AMBIGUOUS_TIME = "ambiguous time"
@@ -181,7 +184,25 @@ class FindingKind(StrEnum):
     GONE_OBJECT = "gone object"
     WITHDRAWN_OBJECT = "withdrawn object"  # by a quarantine: not gone
     HELD_OBJECT = "held object"  # a quarantine withdraws it, a lock keeps it
+    DAMAGED_OBJECT = "damaged object"  # not what the journal says of it
+    GONE_SEGMENT = "gone segment"
+    DAMAGED_SEGMENT = "damaged segment"
+    CATALOGUE_DISAGREEMENT = "catalogue disagreement"  # of a day: its rows are not what the journal makes of it
     DECISION_CONFLICT = "decision conflict"
+    VIEW_DISAGREEMENT = "view disagreement"  # two views tell different things of one leg
+    STATEMENT_CONFLICT = "statement conflict"  # two statements of one day have the same number
+
+
+DAMAGE = frozenset(
+    {
+        FindingKind.GONE_OBJECT,
+        FindingKind.DAMAGED_OBJECT,
+        FindingKind.GONE_SEGMENT,
+        FindingKind.DAMAGED_SEGMENT,
+        FindingKind.CATALOGUE_DISAGREEMENT,
+    }
+)
+"""Findings of objects by which the archive holds less, or says something else, than was archived."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Table, select
 
 from noojee_ingest.catalogue.dialects import among
-from noojee_ingest.catalogue.dirty import mark_dirty
+from noojee_ingest.catalogue.fact_tables import (
+    AccessedRow,
+    DayStatedRow,
+    EntryRefusedRow,
+    FixityCheckedRow,
+    ListAnsweredRow,
+    ObjectNotedRow,
+)
 from noojee_ingest.catalogue.facts import TABLES
 from noojee_ingest.catalogue.folding import (
     LEG_KINDS,
@@ -25,26 +32,26 @@ from noojee_ingest.catalogue.folding import (
     folded_call,
     folded_leg,
     found_of_answers,
+    found_of_days,
     found_of_entries,
     found_of_objects,
 )
 from noojee_ingest.catalogue.rows import Parameters, bound, upsert_bound
 from noojee_ingest.catalogue.search_index import links_of, search_row
 from noojee_ingest.catalogue.sums import Sums
-from noojee_ingest.catalogue.tables import (
-    REBUILDABLE,
-    CallRow,
-    EntryRefusedRow,
-    FindingRow,
-    LegRow,
-    LegSearchRow,
-    LegTermRow,
-    ListAnsweredRow,
-    ObjectNotedRow,
-    table,
-)
+from noojee_ingest.catalogue.tables import REBUILDABLE, CallRow, FindingRow, LegRow, LegSearchRow, LegTermRow, table
 from noojee_ingest.catalogue.terms import passing_terms, term_id
-from noojee_ingest.journal.events import CallAppraised, CallSeen, EntryRefused, Event, ListAnswered, ObjectNoted
+from noojee_ingest.journal.events import (
+    Accessed,
+    CallAppraised,
+    CallSeen,
+    DayStated,
+    EntryRefused,
+    Event,
+    FixityChecked,
+    ListAnswered,
+    ObjectNoted,
+)
 from noojee_ingest.journal.facts import CallFacts, Fact, Facts, put_fact
 from noojee_ingest.journal.segment import Segment
 from noojee_ingest.model import Finding
@@ -54,7 +61,14 @@ SEARCH, TERM = table(LegSearchRow), table(LegTermRow)
 
 OBJECTS = {LEG: "leg_id", CALL: "call_id"} | {
     table(row): TABLES[kind].object_column
-    for row, kind in ((ObjectNotedRow, ObjectNoted), (ListAnsweredRow, ListAnswered), (EntryRefusedRow, EntryRefused))
+    for row, kind in (
+        (ObjectNotedRow, ObjectNoted),
+        (DayStatedRow, DayStated),
+        (ListAnsweredRow, ListAnswered),
+        (EntryRefusedRow, EntryRefused),
+        (FixityCheckedRow, FixityChecked),
+        (AccessedRow, Accessed),
+    )
 }
 """Tables that together name every object of which a catalogue knows anything, and where."""
 
@@ -73,7 +87,7 @@ Place = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Anew:
+class FoldedBatch:
     """What segments make of an empty catalogue: rows as the driver takes them, by the name of their table.
 
     ``terms``: the rows of ``leg_term``, by term; a leg's place is one object, for so it is sent between processes once.
@@ -98,16 +112,15 @@ class Anew:
             upsert_bound(connection, table(row), self.rows.get(table(row).name, ()))
         upsert_bound(connection, TERM, [(term, *place) for term in sorted(self.terms) for place in self.terms[term]])
         self.sums.save(connection)
-        mark_dirty(connection, self.sums.days)
 
 
-def folded_anew(segments: Iterable[Segment], without: Set[str], dialect: Dialect) -> Anew:
-    """Fold segments, but for what they say of the objects ``without``."""
+def folded_anew(segments: Iterable[Segment], left_out: Set[str], dialect: Dialect) -> FoldedBatch:
+    """Fold segments, but for what they say of the objects ``left_out``."""
     facts = [
         Fact.of(event, segment.key)
         for segment in segments
         for event in segment.events
-        if not without or object_id(event) not in without
+        if not left_out or object_id(event) not in left_out
     ]
     known: dict[type[Event], dict[str, Facts[Any]]] = {kind: {} for kind in TABLES}
     for fact in facts:
@@ -119,6 +132,7 @@ def folded_anew(segments: Iterable[Segment], without: Set[str], dialect: Dialect
         "leg": {leg_id: (leg.row, leg.findings) for leg_id, leg in legs.items()},
         "call": calls,
         "object": found_of_objects(known[ObjectNoted]),
+        "day": found_of_days(known[DayStated]),
         "answer": found_of_answers(facts),
         "entry": found_of_entries(facts),
     }
@@ -136,7 +150,7 @@ def folded_anew(segments: Iterable[Segment], without: Set[str], dialect: Dialect
     ]
     told[SEARCH], terms = _searched(legs.values(), told[CALL])
     rows = {target.name: bound(dialect, target, those) for target, those in told.items()}
-    return Anew(rows, terms, _summed(told))
+    return FoldedBatch(rows, terms, _summed(told))
 
 
 def _folded_calls(known: Known, legs: Mapping[str, Folded]) -> dict[str, tuple[Row, list[Finding]]]:

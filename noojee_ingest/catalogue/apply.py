@@ -17,6 +17,7 @@ from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dialects import among, among_instants, lock_sites
 from noojee_ingest.catalogue.dirty import mark_dirty
 from noojee_ingest.catalogue.errors import Collided
+from noojee_ingest.catalogue.fact_tables import AudioStoredRow
 from noojee_ingest.catalogue.facts import TABLES
 from noojee_ingest.catalogue.folding import (
     LEG_KINDS,
@@ -27,6 +28,7 @@ from noojee_ingest.catalogue.folding import (
     folded_call,
     folded_leg,
     found_of_answers,
+    found_of_days,
     found_of_entries,
     found_of_objects,
     of_kind,
@@ -34,20 +36,15 @@ from noojee_ingest.catalogue.folding import (
 from noojee_ingest.catalogue.rows import upsert
 from noojee_ingest.catalogue.search_index import LINKS, LegChange, keep_in_step, links_of
 from noojee_ingest.catalogue.sums import Sums
-from noojee_ingest.catalogue.tables import (
-    AudioStoredRow,
-    CallRow,
-    FindingRow,
-    LegRow,
-    OpenSegmentRow,
-    SegmentRow,
-    table,
-)
+from noojee_ingest.catalogue.tables import CallRow, FindingRow, LegRow, OpenSegmentRow, SegmentRow, table
 from noojee_ingest.journal.events import (
+    Accessed,
     CallAppraised,
     CallSeen,
+    DayStated,
     EntryRefused,
     Event,
+    FixityChecked,
     ListAnswered,
     ObjectNoted,
 )
@@ -98,6 +95,7 @@ def apply_within(connection: Connection, segments: Sequence[Segment]) -> int:
     told_of = _apply_calls(connection, facts, _links_that_changed(changes), sums)
     keep_in_step(connection, changes, told_of)
     _apply_notes(connection, facts, sums)
+    _apply_statements(connection, facts, sums)
     _apply_answers(connection, facts, sums)
     sums.save(connection)
     mark_dirty(connection, sums.days | _days_of_calls(connection, changes))
@@ -108,10 +106,10 @@ def apply_within(connection: Connection, segments: Sequence[Segment]) -> int:
 def settle(connection: Connection) -> None:
     """See to what hangs together across objects that were folded apart: calls and their legs, legs of one audio.
 
-    In a transaction that the caller began, after any number of ``Anew`` were saved.
+    In a transaction that the caller began, after any number of ``FoldedBatch`` were saved.
     """
     sums = Sums()
-    for leg_ids in _chunks(connection.execute(_legs_alike()).scalars().all()):
+    for leg_ids in _chunks(connection.execute(_possible_doubles()).scalars().all()):
         keep_in_step(connection, _apply_legs(connection, (), sums, leg_ids), set())
     links = {link for row in connection.execute(_miscounted()).mappings() for link in links_of(dict(row))}
     for some in _chunks(sorted(links)):
@@ -123,18 +121,18 @@ def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[first : first + CHUNK] for first in range(0, len(ids), CHUNK))
 
 
-def _legs_alike() -> Select[Any]:
+def _possible_doubles() -> Select[Any]:
     """The legs that have the same audio and the same start as another one of their site."""
     often = select(AUDIO.c.content_sha256).group_by(AUDIO.c.content_sha256).having(func.count() > 1)
-    alike = (LEG.c.site, AUDIO.c.content_sha256, LEG.c.start)
+    compared = (LEG.c.site, AUDIO.c.content_sha256, LEG.c.start)
     legs = (
-        select(*alike, LEG.c.leg_id)
+        select(*compared, LEG.c.leg_id)
         .join_from(AUDIO, LEG, AUDIO.c.leg_id == LEG.c.leg_id)
         .where(AUDIO.c.content_sha256.in_(often), LEG.c.start.is_not(None))
         .cte()
     )
     other = legs.alias()
-    same = [legs.c[column.name] == other.c[column.name] for column in alike]
+    same = [legs.c[column.name] == other.c[column.name] for column in compared]
     return select(legs.c.leg_id).join_from(legs, other, and_(*same, legs.c.leg_id != other.c.leg_id)).distinct()
 
 
@@ -178,12 +176,12 @@ def _apply_legs(
         sums.leg(row, +1)
     upsert(connection, LEG, now)
     digests = {digest for leg in folded.values() for digest in leg.digests}
-    alike = _alike(connection, digests, [*before.values(), *now])
+    alike = legs_with_the_same(connection, digests, [*before.values(), *now])
     others = {leg_id for group in alike.values() for leg_id in group} - folded.keys()
     for leg_id, leg in _fold_legs(connection, others, ()).items():  # nothing new of them but who is like them
         folded[leg_id], before[leg_id] = leg, leg.row
     found = {leg_id: list(leg.findings) for leg_id, leg in folded.items()}
-    for leg_id, finding in _doubles(alike):
+    for leg_id, finding in found_double(alike):
         found[leg_id].append(finding)
     known = _save_findings(
         connection, "leg", {one: (leg.row, one_of_each(found[one])) for one, leg in folded.items()}, sums
@@ -221,7 +219,7 @@ Alike = dict[tuple[str, str, datetime], set[str]]
 """By site, digest and start: the legs that have all three."""
 
 
-def _alike(connection: Connection, digests: set[str], legs: Iterable[Mapping[str, Any]]) -> Alike:
+def legs_with_the_same(connection: Connection, digests: set[str], legs: Iterable[Mapping[str, Any]]) -> Alike:
     """The legs that have audio of these digests and began when these ``legs`` did: rows from before, and now.
 
     Found by their start: few share that, while silence of one length is the same audio all over the archive.
@@ -243,7 +241,7 @@ def _alike(connection: Connection, digests: set[str], legs: Iterable[Mapping[str
     return found
 
 
-def _doubles(alike: Alike) -> Iterator[tuple[str, Finding]]:
+def found_double(alike: Alike) -> Iterator[tuple[str, Finding]]:
     """A finding for every leg that has the same audio and the same start as another leg of its site."""
     for group in alike.values():
         for leg_id in group if len(group) > 1 else ():
@@ -278,7 +276,7 @@ def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[
     seen = _merge(connection, CallSeen, ordered, about)
     appraised = _merge(connection, CallAppraised, ordered, about)
     folded = {call_id: CallFacts(seen.get(call_id, {}), appraised.get(call_id, {})) for call_id in ordered}
-    legs = _legs_of(connection, set().union(*(call_links(call_facts) for call_facts in folded.values())))
+    legs = legs_of_links(connection, set().union(*(call_links(call_facts) for call_facts in folded.values())))
     before = {row["call_id"]: row for row in _rows(connection, CALL, "call_id", ordered)}
     told = {fact.event.call_id for fact in about}
     rows, found = [], {}
@@ -299,7 +297,7 @@ def _apply_calls(connection: Connection, facts: Sequence[Fact[Any]], links: set[
     return {link for row in changed for link in links_of(row)}
 
 
-def _legs_of(connection: Connection, links: Iterable[str]) -> dict[str, set[str]]:
+def legs_of_links(connection: Connection, links: Iterable[str]) -> dict[str, set[str]]:
     """The legs that have each of these links."""
     found: dict[str, set[str]] = {}
     for name in LINKS:
@@ -317,8 +315,16 @@ def _apply_notes(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums)
     _save_findings(connection, "object", found_of_objects(merged), sums)
 
 
+def _apply_statements(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) -> None:
+    days = sorted({fact.event.site_day for fact in of_kind(facts, DayStated)})
+    if not days:
+        return
+    merged = _merge(connection, DayStated, days, facts)
+    _save_findings(connection, "day", found_of_days(merged), sums)
+
+
 def _apply_answers(connection: Connection, facts: Sequence[Fact[Any]], sums: Sums) -> None:
-    for kind in (ListAnswered, EntryRefused):
+    for kind in (ListAnswered, EntryRefused, FixityChecked, Accessed):
         about = of_kind(facts, kind)
         _merge(connection, kind, [fact.event.event_id for fact in about], about)
     _save_findings(connection, "answer", found_of_answers(facts), sums)

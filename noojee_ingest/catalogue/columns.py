@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Field
 
 from noojee_ingest.journal.lines import CODECS, Codec, instant_text
 from noojee_ingest.model import Finding
@@ -70,3 +71,17 @@ class Findings(JsonText):
 class TextMap(JsonText):
     cache_ok = True
     codec = CODECS[Mapping[str, str]]
+
+
+class Counts(JsonText):
+    cache_ok = True
+    codec = CODECS[Mapping[str, int]]
+
+
+def instant() -> Any:
+    """A column of an instant that every row has."""
+    return Field(sa_type=Instant)
+
+
+def instant_or_none() -> Any:
+    return Field(default=None, sa_type=Instant)

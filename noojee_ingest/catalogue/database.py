@@ -27,6 +27,7 @@ FOLDING = {
     "call_record_link",
     "call_unique_link",
     "ix_call_appraised_call_id",
+    "ix_day_stated_site_day",
     "ix_leg_appraised_leg_id",
     "ix_not_stored_leg_id",
     "ix_object_noted_key",
@@ -35,7 +36,7 @@ FOLDING = {
     "leg_unique_link",
 }
 """The indexes that applying needs; a rebuild makes them when most rows are there, and the others at its end."""
-KNOWING = {"ix_object_noted_key"}
+KNOWING = {"ix_day_stated_site_day", "ix_object_noted_key"}
 """Those of them by which it finds out, from the first row on, what is known already."""
 
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import and_, func, select
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dialects import among
-from noojee_ingest.catalogue.tables import (
+from noojee_ingest.catalogue.fact_tables import (
     AudioNotStoredRow,
     AudioStoredRow,
-    FindingRow,
     LegAppraisedRow,
-    LegRow,
     LegSeenRow,
     ObjectNotedRow,
-    table,
 )
+from noojee_ingest.catalogue.search_index import LINKS
+from noojee_ingest.catalogue.tables import CallRow, FindingRow, LegRow, table
 from noojee_ingest.journal.events import Verdict
 from noojee_ingest.model import FindingKind, State
 
 LEG, AUDIO, FINDING, NOTED = table(LegRow), table(AudioStoredRow), table(FindingRow), table(ObjectNotedRow)
+CALL = table(CallRow)
 LEG_SEEN, NOT_STORED, LEG_APPRAISED = table(LegSeenRow), table(AudioNotStoredRow), table(LegAppraisedRow)
 
 
@@ -69,6 +69,35 @@ def to_be_withdrawn(catalogue: Catalogue, site: str) -> list[str]:
     )
     with catalogue.read("looking for audio to be withdrawn") as connection:
         return list(connection.execute(question).scalars())
+
+
+def tags_and_campaigns(catalogue: Catalogue, leg_ids: Sequence[str]) -> dict[str, tuple[str, set[str]]]:
+    """The tag of each of these legs, and the campaigns of the call records that it belongs to; ``""``: no tag."""
+    question = select(LEG.c.leg_id, LEG.c.tag, *(LEG.c[name] for name in LINKS)).where(LEG.c.leg_id.in_(among(leg_ids)))
+    with catalogue.read("looking up tags and campaigns") as connection:
+        legs = connection.execute(question).mappings().all()
+        campaigns: dict[str, set[str]] = {}
+        for name in LINKS:
+            wanted = among({leg[name] for leg in legs} - {""})
+            calls = select(CALL.c[name], CALL.c.campaign).where(CALL.c[name].in_(wanted), CALL.c.campaign != "")
+            for link, campaign in connection.execute(calls):
+                campaigns.setdefault(link, set()).add(campaign)
+    return {
+        leg["leg_id"]: (leg["tag"] or "", set().union(*(campaigns.get(leg[name], ()) for name in LINKS)))
+        for leg in legs
+    }
+
+
+def quarantined_of_day(catalogue: Catalogue, site: str, day: date) -> dict[str, int]:
+    """How many legs of a day are quarantined, by cause: that of a rule, ``""`` where people decided."""
+    question = (
+        select(LEG.c.cause, func.count().label("number"))
+        .where(LEG.c.site == site, LEG.c.state == State.QUARANTINED.value, LEG.c.day == day)
+        .group_by(LEG.c.cause)
+        .order_by(LEG.c.cause)
+    )
+    with catalogue.read("counting quarantined legs") as connection:
+        return {row.cause: row.number for row in connection.execute(question)}
 
 
 @dataclass(frozen=True, slots=True)

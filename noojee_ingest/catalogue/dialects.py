@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, cast, select, text
+from sqlalchemy import BigInteger, Connection, Integer, MetaData, Select, String, Table, cast, select, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import TypeDecorator
 
 from noojee_ingest.catalogue.columns import Instant
 from noojee_ingest.journal.lines import instant_text
@@ -41,6 +43,19 @@ def among(ids: Iterable[str]) -> Select[Any]:
 def among_instants(instants: Iterable[datetime]) -> Select[Any]:
     """The same for instants."""
     return select(cast(among(map(instant_text, instants)).selected_columns[0], Instant))
+
+
+@cache
+def as_made(table: Table) -> Table:
+    """A table as PostgreSQL has it: text sorts by code point, whole numbers have 64 bits, as in the journal."""
+    made = table.to_metadata(MetaData())
+    for column in made.columns:
+        plain = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+        if isinstance(plain, Integer):
+            column.type = BigInteger()
+        elif isinstance(plain, String) and not isinstance(column.type, Instant):
+            column.type = String(collation="C")
+    return made
 
 
 def lock_sites(connection: Connection, sites: Iterable[str]) -> None:

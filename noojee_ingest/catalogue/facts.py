@@ -10,28 +10,34 @@ from sqlalchemy import Connection, Table, select
 from sqlmodel import SQLModel
 
 from noojee_ingest.catalogue.dialects import among
-from noojee_ingest.catalogue.rows import row_of
-from noojee_ingest.catalogue.tables import (
+from noojee_ingest.catalogue.fact_tables import (
+    AccessedRow,
     AudioNotStoredRow,
     AudioStoredRow,
     CallAppraisedRow,
     CallSeenRow,
+    DayStatedRow,
     EntryRefusedRow,
+    FixityCheckedRow,
     LegAppraisedRow,
     LegSeenRow,
     ListAnsweredRow,
     ObjectNotedRow,
     SightingColumns,
-    table,
 )
+from noojee_ingest.catalogue.rows import row_of
+from noojee_ingest.catalogue.tables import table
 from noojee_ingest.journal.events import (
     KINDS,
+    Accessed,
     AudioNotStored,
     AudioStored,
     CallAppraised,
     CallSeen,
+    DayStated,
     EntryRefused,
     Event,
+    FixityChecked,
     LegAppraised,
     LegSeen,
     ListAnswered,
@@ -99,4 +105,7 @@ TABLES: dict[type[Event], FactTable] = {
     LegAppraised: _fact_table(LegAppraisedRow, LegAppraised),
     CallAppraised: _fact_table(CallAppraisedRow, CallAppraised),
     ObjectNoted: _fact_table(ObjectNotedRow, ObjectNoted),
+    DayStated: _fact_table(DayStatedRow, DayStated),
+    FixityChecked: _fact_table(FixityCheckedRow, FixityChecked, "event_id"),
+    Accessed: _fact_table(AccessedRow, Accessed, "event_id"),  # a leg may be listened to for ever
 }

@@ -21,7 +21,7 @@ from noojee_ingest.journal.events import (
     ListAnswered,
 )
 from noojee_ingest.journal.facts import CallFacts, Fact, Facts, LegFacts
-from noojee_ingest.journal.fold import call_links, fold_call, fold_leg, object_findings
+from noojee_ingest.journal.fold import call_links, fold_call, fold_leg, object_findings, statement_findings
 from noojee_ingest.model import Finding, FindingKind
 
 Row = dict[str, Any]
@@ -68,6 +68,15 @@ def found_of_objects(known: Mapping[str, Facts[Any]]) -> Found:
             found.setdefault(key, (_owner(note), []))[1].append(finding)
         found.setdefault(key, ({}, []))
     return found
+
+
+def found_of_days(known: Mapping[str, Facts[Any]]) -> Found:
+    """What is found about days, from all statements of each."""
+    return {
+        site_day: (_owner(events[0]), statement_findings(events))
+        for site_day, facts in known.items()
+        if (events := [fact.event for fact in facts.values()])
+    }
 
 
 def found_of_answers(facts: Iterable[Fact[Any]]) -> Found:

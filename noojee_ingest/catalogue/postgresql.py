@@ -6,20 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import psycopg
 from sqlalchemy import (
     URL,
-    BigInteger,
     Connection,
     Engine,
-    Integer,
-    MetaData,
     NullPool,
     QueuePool,
-    String,
     Table,
     create_engine,
     event,
@@ -29,9 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema, DropSchema
-from sqlalchemy.types import TypeDecorator
 
-from noojee_ingest.catalogue.columns import Instant
+from noojee_ingest.catalogue.dialects import as_made
 from noojee_ingest.catalogue.errors import (
     BUSY_SECONDS,
     OPENING,
@@ -204,19 +198,6 @@ class PostgresqlSchema:
         engine = self._engine(BUSY_SECONDS, poolclass=NullPool)
         with engine.begin() as connection:
             yield connection
-
-
-@cache
-def as_made(table: Table) -> Table:
-    """A table as PostgreSQL has it: text sorts by code point, whole numbers have 64 bits, as in the journal."""
-    made = table.to_metadata(MetaData())
-    for column in made.columns:
-        plain = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
-        if isinstance(plain, Integer):
-            column.type = BigInteger()
-        elif isinstance(plain, String) and not isinstance(column.type, Instant):
-            column.type = String(collation="C")
-    return made
 
 
 def is_postgresql(url: str) -> bool:

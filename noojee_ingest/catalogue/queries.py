@@ -14,25 +14,21 @@ from sqlalchemy import BigInteger, Select, Table, and_, cast, func, or_, select
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dialects import among
-from noojee_ingest.catalogue.tables import (
+from noojee_ingest.catalogue.fact_tables import (
+    AccessedRow,
     AudioNotStoredRow,
     AudioStoredRow,
     CallAppraisedRow,
-    CallRow,
     CallSeenRow,
-    DayRow,
     EntryRefusedRow,
-    FindingRow,
     LegAppraisedRow,
-    LegRow,
     LegSeenRow,
     ListAnsweredRow,
     ObjectNotedRow,
-    SegmentRow,
-    table,
 )
+from noojee_ingest.catalogue.tables import CallRow, DayRow, FindingRow, LegRow, SegmentRow, table
 from noojee_ingest.journal.events import record_link, unique_link
-from noojee_ingest.model import FindingKind, Leg, State, View
+from noojee_ingest.model import DAMAGE, FindingKind, Leg, State, View
 
 Row = dict[str, Any]
 
@@ -40,6 +36,7 @@ LEG, CALL, AUDIO, DAY, FINDING = table(LegRow), table(CallRow), table(AudioStore
 LEG_SEEN, CALL_SEEN, ANSWER = table(LegSeenRow), table(CallSeenRow), table(ListAnsweredRow)
 REFUSED, SEGMENT, NOTED = table(EntryRefusedRow), table(SegmentRow), table(ObjectNotedRow)
 NOT_STORED, LEG_APPRAISED, CALL_APPRAISED = table(AudioNotStoredRow), table(LegAppraisedRow), table(CallAppraisedRow)
+ACCESS = table(AccessedRow)
 
 
 def _rows(catalogue: Catalogue, doing: str, *questions: Select[Any]) -> list[Row]:
@@ -80,18 +77,18 @@ def first_asked(catalogue: Catalogue, site: str, actor: str) -> datetime | None:
     return asked
 
 
-def hours_listed(catalogue: Catalogue, site: str, since: date, until: date) -> dict[date, int]:
-    """How many different hours were listed of each day from ``since`` to before ``until``; a day without is absent."""
+def hours_listed(catalogue: Catalogue, site: str, since: date, until: date) -> dict[date, set[int]]:
+    """Which hours were listed of each day from ``since`` to before ``until``; a day without is absent."""
     question = (
         select(ANSWER.c.scope)
         .where(ANSWER.c.site == site, ANSWER.c.view == View.BY_HOUR.value)
         .where(ANSWER.c.scope >= since.isoformat(), ANSWER.c.scope < until.isoformat())
         .distinct()
     )
-    found: dict[date, int] = {}
-    for row in _rows(catalogue, "counting listed hours", question):
-        day = date.fromisoformat(row["scope"][:10])
-        found[day] = found.get(day, 0) + 1
+    found: dict[date, set[int]] = {}
+    for row in _rows(catalogue, "looking up listed hours", question):
+        day, _, hour = row["scope"].partition("T")
+        found.setdefault(date.fromisoformat(day), set()).add(int(hour))
     return found
 
 
@@ -298,10 +295,12 @@ def findings_of(catalogue: Catalogue, object_ids: Iterable[str]) -> list[Row]:
 
 
 def gone_objects(catalogue: Catalogue, site: str, days: Sequence[date]) -> dict[date, int]:
-    """How many objects of each of these days the journal names and the store was found to lack."""
+    """How many findings of damage there are of the objects of each of these days: most often, that they are gone."""
     question = (
         select(FINDING.c.day, func.count().label("gone"))
-        .where(FINDING.c.site == site, FINDING.c.day.in_(days), FINDING.c.kind == FindingKind.GONE_OBJECT.value)
+        .where(
+            FINDING.c.site == site, FINDING.c.day.in_(days), FINDING.c.kind.in_(sorted(kind.value for kind in DAMAGE))
+        )
         .group_by(FINDING.c.day)
     )
     return {row["day"]: row["gone"] for row in _rows(catalogue, "looking for gone objects", question)}
@@ -359,7 +358,10 @@ def segments_about(
     questions = [
         select(target.c[name].label("key")).where(column.in_(among(ids))).distinct()
         for tables, ids in (
-            ((LEG_SEEN.c.leg_id, AUDIO.c.leg_id, NOT_STORED.c.leg_id, LEG_APPRAISED.c.leg_id), leg_ids),
+            (
+                (LEG_SEEN.c.leg_id, AUDIO.c.leg_id, NOT_STORED.c.leg_id, LEG_APPRAISED.c.leg_id, ACCESS.c.leg_id),
+                leg_ids,
+            ),
             ((CALL_SEEN.c.call_id, CALL_APPRAISED.c.call_id), call_ids),
             ((NOTED.c.key,), keys),
         )

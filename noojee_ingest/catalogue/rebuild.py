@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from noojee_ingest.catalogue.anew import Anew, object_id
+from noojee_ingest.catalogue.anew import FoldedBatch, object_id
 from noojee_ingest.catalogue.apply import SEGMENT, apply_within, settle
+from noojee_ingest.catalogue.cores import usable_cores
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.dirty import mark_every_day
 from noojee_ingest.catalogue.errors import (
     BUSY_SECONDS,
     OF_SOMETHING_ELSE,
@@ -42,10 +43,22 @@ MOST_AT_ONCE = 8 * 1024 * 1024
 """But for days that have more: those are cut, and what is said of one leg in two cuts costs more."""
 WORTH_WORKERS = 1024 * 1024
 """From so many bytes on other processes help: to start them takes a second."""
+MOST_WORKERS = 8
+"""More would wait for this process, which saves what they fold."""
 PATIENCE_SECONDS = 86_400.0
 """So long a finished catalogue waits for those who have the old one open: a night's run ends within it."""
 
 Told = Callable[[str], None]
+Done = Callable[[Iterable[str]], None]
+"""Told of the keys of segments once all that is in them is in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A batch: the keys of its segments, and the objects that are left out because others told of them before."""
+
+    keys: list[str]
+    left_out: frozenset[str]
 
 
 def rebuild(
@@ -58,9 +71,10 @@ def rebuild(
 ) -> int:
     """Fold every segment below ``root`` (the archive) into a new catalogue, then put it in the place of the old one.
 
-    A process for each core helps where there is much to do. What is in memory follows the largest day, and but for the
-    keys of the segments not the archive's size: seen were 270 MiB here and 170 MiB in each helper with 2,000 legs a
-    day, 410 and 300 MiB with 12,000.
+    Other processes help where there is much to do: one for each core that this one may use, at most eight, and no more
+    than there are batches. What is in memory follows their number and the largest day, and but for the keys of the
+    segments not the archive's size: some 230 MiB here and 140 for each helper with 2,000 legs a day (seen: 517 MiB in
+    all with two, 1,350 with eight), 410 and 300 MiB with 12,000.
 
     The old catalogue can be read until the last moment, whatever its state, and stays when anything fails.
     ``url`` and ``schema`` as for Catalogue.open; ``progress`` is called with the number of segments applied so far,
@@ -101,15 +115,16 @@ def _fold(root: Root, catalogue: Catalogue, keep_out: Callable[[], None], progre
         progress(len(applied))
 
     with _uncollected():
-        crossing = _fold_anew(root, catalogue, done)
+        left = _fold_apart(root, catalogue, done)
     catalogue.index_for_applying()
     with catalogue.write(REBUILDING) as connection:
         settle(connection)
-    for keys, objects in crossing:
-        told = [segment.read(root, key) for key in keys]
+        mark_every_day(connection)
+    for part in left:
+        told = [segment.read(root, key) for key in part.keys]
         with catalogue.write(REBUILDING) as connection:
-            apply_within(connection, [replace(one, events=_about(one.events, objects)) for one in told])
-        done(keys)
+            apply_within(connection, [replace(one, events=_about(one.events, part.left_out)) for one in told])
+        done(part.keys)
     catalogue.finish()
     keep_out()
     for batch in _batches(one for one in segment.listed(root) if one.key not in applied):
@@ -120,50 +135,63 @@ def _fold(root: Root, catalogue: Catalogue, keep_out: Callable[[], None], progre
     return applied
 
 
-Crossing = list[tuple[list[str], frozenset[str]]]
-"""Segments, and of which objects they tell that others had told of before."""
-
-
-def _fold_anew(root: Root, catalogue: Catalogue, done: Callable[[Iterable[str]], None]) -> Crossing:
-    """Save what batches of segments make of objects that no batch before told of. Gives what is left to be applied."""
-    crossing: Crossing = []
-
-    def saved(keys: list[str], anew: Anew, without: frozenset[str]) -> frozenset[str]:
-        """The objects that are known already; nothing is saved where there are any."""
-        with catalogue.write(REBUILDING) as connection:
-            if known := anew.known(connection):
-                return frozenset(known)
-            anew.save(connection)
-            if not without:
-                upsert(connection, SEGMENT, [{"key": key} for key in keys])
-        if without:
-            crossing.append((keys, without))
-        else:
-            done(keys)
-        return frozenset()
-
+def _fold_apart(root: Root, catalogue: Catalogue, done: Done) -> list[Part]:
+    """Fold batches, in other processes where that is worth it. Gives what is left to be applied."""
     batches = _batches(segment.listed(root))
-    first, size = [], 0
-    while size < WORTH_WORKERS and (batch := next(batches, None)):
+    most = min(usable_cores(), MOST_WORKERS)
+    first: list[list[Listed]] = []
+    size = 0
+    while (size < WORTH_WORKERS or len(first) < most) and (batch := next(batches, None)):
         first.append(batch)
         size += sum(one.size for one in batch)
-    number = len(os.sched_getaffinity(0)) if size >= WORTH_WORKERS else 0
-    todo = chain(first, batches)
-    pending: dict[Future[Anew], tuple[list[str], frozenset[str]]] = {}
+    number = min(most, len(first)) if size >= WORTH_WORKERS else 0
     with Workers(number, catalogue.engine.dialect) as workers:
+        folding = _Folding(root, catalogue, workers, done)
+        folding.run(chain(first, batches))
+    return folding.left
 
-        def fold(keys: list[str], without: frozenset[str]) -> None:
-            pending[workers.fold(lambda: _objects(root, keys), without)] = keys, without
 
+class _Folding:
+    """Batches on their way: each is folded by itself and saved, as far as it tells of objects that no other told of.
+
+    Which those are is known only when it comes to be saved: then it is folded again, and they are left out. What it
+    tells of them is ``left`` to be applied.
+    """
+
+    def __init__(self, root: Root, catalogue: Catalogue, workers: Workers, done: Done) -> None:
+        self.left: list[Part] = []
+        self._root = root
+        self._catalogue = catalogue
+        self._workers = workers
+        self._done = done
+        self._folded: dict[Future[FoldedBatch], Part] = {}
+        """What each will be the answer to."""
+
+    def run(self, batches: Iterator[list[Listed]]) -> None:
         while True:
-            for batch in islice(todo, workers.ahead - len(pending)):
-                fold([one.key for one in batch], frozenset())
-            if not pending:
-                return crossing
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                keys, without = pending.pop(future)
-                if known := saved(keys, future.result(), without):
-                    fold(keys, without | known)
+            for batch in islice(batches, self._workers.ahead - len(self._folded)):
+                self._fold(Part([one.key for one in batch], frozenset()))
+            if not self._folded:
+                return
+            for future in wait(self._folded, return_when=FIRST_COMPLETED).done:
+                self._save(self._folded.pop(future), future.result())
+
+    def _fold(self, part: Part) -> None:
+        self._folded[self._workers.fold(lambda: _objects(self._root, part.keys), part.left_out)] = part
+
+    def _save(self, part: Part, batch: FoldedBatch) -> None:
+        with self._catalogue.write(REBUILDING) as connection:
+            known = batch.known(connection)
+            if not known:
+                batch.save(connection)
+                if not part.left_out:
+                    upsert(connection, SEGMENT, [{"key": key} for key in part.keys])
+        if known:
+            self._fold(replace(part, left_out=part.left_out | known))
+        elif part.left_out:
+            self.left.append(part)
+        else:
+            self._done(part.keys)
 
 
 @contextmanager

@@ -14,8 +14,7 @@ from sqlalchemy.types import TypeEngine
 
 from noojee_ingest.catalogue.columns import Instant
 from noojee_ingest.catalogue.copying import COPIED_FROM, Copying
-from noojee_ingest.catalogue.dialects import INSERT
-from noojee_ingest.catalogue.postgresql import as_made
+from noojee_ingest.catalogue.dialects import INSERT, as_made
 
 
 @dataclass(frozen=True, slots=True)

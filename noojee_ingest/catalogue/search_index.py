@@ -151,7 +151,7 @@ def _keep_lasting(connection: Connection, legs: Mapping[str, Leg], known: Set[st
     if known:
         question = select(SEARCH).where(SEARCH.c.leg_id.in_(among(known)))
         before = {row["leg_id"]: dict(row) for row in connection.execute(question).mappings()}
-    calls = _calls_of(connection, legs.values())
+    calls = calls_of_legs(connection, legs.values())
     rows = []
     for leg_id, leg in legs.items():
         row = search_row(leg, calls)
@@ -189,7 +189,7 @@ def _legs_of(connection: Connection, links: Set[str]) -> Iterator[Leg]:
                 yield dict(row)
 
 
-def _calls_of(connection: Connection, legs: Iterable[Leg]) -> dict[str, list[Mapping[str, Any]]]:
+def calls_of_legs(connection: Connection, legs: Iterable[Leg]) -> dict[str, list[Mapping[str, Any]]]:
     """The call records of each link of these legs."""
     links = {leg[name] for leg in legs for name in LINKS if leg[name]}
     columns = select(

@@ -41,6 +41,11 @@ class Sums:
         """The site-days of all that was counted, whether or not a sum changed."""
         return set(self._change)
 
+    def of(self, site: str, day: date) -> dict[str, int]:
+        """What was counted of a site-day, by the columns of its row."""
+        change = self._change.get((site, day), Counter())
+        return {name: change[name] for name in COUNTED}
+
     def _of(self, row: Mapping[str, Any]) -> Counter[str]:
         return self._change.setdefault((row["site"], row["day"]), Counter())
 

@@ -1,207 +1,34 @@
-"""The catalogue's tables.
+"""The catalogue's tables of what follows from the facts, and the list of all tables.
 
-Those in ``REBUILDABLE`` follow from the journal alone: no number that a database made up, no time of writing. Their
-columns repeat the fields of the journal's dataclasses; a test fails when the two differ. Those in ``VOLATILE`` may be
-lost (docs/format.md lists them).
+Those in ``REBUILDABLE`` follow from the journal alone: no number that a database made up, no time of writing. Those in
+``VOLATILE`` may be lost (docs/format.md lists them).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import BigInteger, Index, Table
 from sqlmodel import Field, SQLModel
 
-from noojee_ingest.catalogue.columns import Findings, Instant, TextMap, Texts
+from noojee_ingest.catalogue.columns import TextMap, Texts, instant, instant_or_none
+from noojee_ingest.catalogue.fact_tables import (
+    AccessedRow,
+    AudioNotStoredRow,
+    AudioStoredRow,
+    CallAppraisedRow,
+    CallSeenRow,
+    DayStatedRow,
+    EntryRefusedRow,
+    FixityCheckedRow,
+    LegAppraisedRow,
+    LegSeenRow,
+    ListAnsweredRow,
+    ObjectNotedRow,
+)
 
-REVISION = 4
-
-
-def _instant() -> Any:
-    return Field(sa_type=Instant)
-
-
-def _instant_or_none() -> Any:
-    return Field(default=None, sa_type=Instant)
-
-
-class EventColumns(SQLModel):
-    """What every fact carries of its event, and the segment that names it."""
-
-    event_id: str
-    time: dt.datetime = _instant()
-    actor: str
-    supersedes: tuple[str, ...] = Field(sa_type=Texts)
-    site: str
-    day: dt.date
-    segment: str
-
-
-class SightingColumns(SQLModel):
-    """The latest event that said the same as the fact's own, and the segment that names it."""
-
-    last_time: dt.datetime = _instant()
-    last_event_id: str
-    last_segment: str
-
-
-class ListAnsweredRow(EventColumns, table=True):
-    __tablename__ = "answer"
-    __table_args__ = (
-        Index("answer_scope", "site", "view", "scope"),
-        Index("answer_asked", "site", "actor", "asked_at"),
-    )
-
-    event_id: str = Field(primary_key=True)
-    view: str
-    scope: str
-    asked_at: dt.datetime = _instant()
-    entries: int
-    refused: int
-    answer_digest: str
-    overlaps: bool | None = None
-    question: str | None = None
-
-
-class LegSeenRow(EventColumns, SightingColumns, table=True):
-    __tablename__ = "leg_seen"
-
-    leg_id: str = Field(primary_key=True)
-    fact_key: str = Field(primary_key=True)
-    kind: str
-    hour: int | None = None
-    view: str
-    findings: tuple[Any, ...] = Field(sa_type=Findings)
-    record_link: str
-    unique_link: str
-    raw: str | None = None
-    digest: str | None = None
-    call_record_id: str | None = None
-    unique_id: str | None = None
-    leg: str | None = None
-    start: dt.datetime | None = _instant_or_none()
-    start_text: str | None = None
-    start_mark: str | None = None
-    end: dt.datetime | None = _instant_or_none()
-    end_text: str | None = None
-    end_mark: str | None = None
-    duration: float | None = None
-    source: str | None = None
-    destination: str | None = None
-    did: str | None = None
-    direction: str | None = None
-    tag: str | None = None
-    username: str | None = None
-
-
-class CallSeenRow(EventColumns, SightingColumns, table=True):
-    __tablename__ = "call_seen"
-
-    call_id: str = Field(primary_key=True)
-    fact_key: str = Field(primary_key=True)
-    kind: str
-    view: str
-    findings: tuple[Any, ...] = Field(sa_type=Findings)
-    record_link: str
-    unique_link: str
-    raw: str | None = None
-    digest: str | None = None
-    template_id: str | None = None
-    call_record_id: str | None = None
-    unique_id: str | None = None
-    lead_id: str | None = None
-    external_lead_id: str | None = None
-    called: dt.datetime | None = _instant_or_none()
-    called_text: str | None = None
-    called_mark: str | None = None
-    duration: float | None = None
-    disposition: str | None = None
-    dial_attempts: str | None = None
-    dialled_number: str | None = None
-    campaign: str | None = None
-    allocation: str | None = None
-    fields: dict[str, str] | None = Field(default=None, sa_type=TextMap)
-
-
-class EntryRefusedRow(EventColumns, table=True):
-    __tablename__ = "refused_entry"
-    __table_args__ = (Index("refused_entry_digest", "site", "view", "digest"),)
-
-    event_id: str = Field(primary_key=True)
-    view: str
-    raw: str | None = None
-    digest: str | None = None
-    reason: str | None = None
-
-
-class AudioStoredRow(EventColumns, SightingColumns, table=True):
-    __tablename__ = "audio"
-    __table_args__ = (Index("audio_day", "site", "day"),)
-
-    leg_id: str = Field(primary_key=True)
-    content_sha256: str = Field(primary_key=True)
-    content_size: int = Field(sa_type=BigInteger)
-    stored_sha256: str
-    stored_size: int = Field(sa_type=BigInteger)
-    encoding: str
-    bucket: str
-    key: str
-    version_id: str
-    checksum_type: str
-    extension: str
-    codec: str
-    channels: int
-    sample_rate: int
-    seconds: float
-    faults: tuple[str, ...] = Field(sa_type=Texts)
-    findings: tuple[Any, ...] = Field(sa_type=Findings)
-    adopted: bool
-
-
-class AudioNotStoredRow(EventColumns, table=True):
-    __tablename__ = "not_stored"
-
-    leg_id: str = Field(index=True)
-    event_id: str = Field(primary_key=True)
-    outcome: str
-    cause: str
-    tries: int
-    due: dt.datetime | None = _instant_or_none()
-    evidence_key: str
-
-
-class LegAppraisedRow(EventColumns, table=True):
-    __tablename__ = "leg_appraised"
-
-    leg_id: str = Field(index=True)
-    event_id: str = Field(primary_key=True)
-    verdict: str
-    cause: str
-    reason: str | None = None
-    name: str | None = None
-
-
-class CallAppraisedRow(EventColumns, table=True):
-    __tablename__ = "call_appraised"
-
-    call_id: str = Field(index=True)
-    event_id: str = Field(primary_key=True)
-    verdict: str
-    explained: bool
-    cause: str
-    reason: str | None = None
-    name: str | None = None
-
-
-class ObjectNotedRow(EventColumns, table=True):
-    __tablename__ = "object_noted"
-
-    key: str = Field(index=True)
-    event_id: str = Field(primary_key=True)
-    finding: str
-    detail: str
-    cleared: bool
+REVISION = 5
 
 
 class LegRow(SQLModel, table=True):
@@ -220,7 +47,7 @@ class LegRow(SQLModel, table=True):
     hour: int | None = None
     state: str
     cause: str
-    due: dt.datetime | None = _instant_or_none()
+    due: dt.datetime | None = instant_or_none()
     tries: int
     open_facts: tuple[str, ...] = Field(sa_type=Texts)
     record_link: str
@@ -228,9 +55,9 @@ class LegRow(SQLModel, table=True):
     call_record_id: str | None = None
     unique_id: str | None = None
     leg: str | None = None
-    start: dt.datetime | None = _instant_or_none()
+    start: dt.datetime | None = instant_or_none()
     start_text: str | None = None
-    end: dt.datetime | None = _instant_or_none()
+    end: dt.datetime | None = instant_or_none()
     end_text: str | None = None
     duration: float | None = None
     source: str | None = None
@@ -268,7 +95,7 @@ class CallRow(SQLModel, table=True):
     unique_id: str | None = None
     lead_id: str | None = None
     external_lead_id: str | None = None
-    called: dt.datetime | None = _instant_or_none()
+    called: dt.datetime | None = instant_or_none()
     called_text: str | None = None
     duration: float | None = None
     disposition: str | None = None
@@ -393,8 +220,8 @@ class RunRow(SQLModel, table=True):
     host: str
     pid: int
     started: float
-    began: dt.datetime = _instant()
-    ended: dt.datetime | None = _instant_or_none()
+    began: dt.datetime = instant()
+    ended: dt.datetime | None = instant_or_none()
     exit_code: int | None = None
     summary: str = ""
     undone: str = ""
@@ -412,8 +239,8 @@ def table(row: type[SQLModel]) -> Table:
 
 
 REBUILDABLE = (
-    ListAnsweredRow, LegSeenRow, CallSeenRow, EntryRefusedRow, AudioStoredRow, AudioNotStoredRow,
-    LegAppraisedRow, CallAppraisedRow, ObjectNotedRow, LegRow, CallRow, LegSearchRow, LegTermRow, FindingRow, DayRow,
-    SegmentRow,
+    ListAnsweredRow, LegSeenRow, CallSeenRow, EntryRefusedRow, AudioStoredRow, AudioNotStoredRow, LegAppraisedRow,
+    CallAppraisedRow, ObjectNotedRow, DayStatedRow, FixityCheckedRow, AccessedRow, LegRow, CallRow, LegSearchRow,
+    LegTermRow, FindingRow, DayRow, SegmentRow,
 )  # fmt: skip
 VOLATILE = (DirtyDayRow, PublishedToRow, OpenSegmentRow, RunRow, RevisionRow)

@@ -27,7 +27,8 @@ from sqlalchemy import (
 
 from noojee_ingest.catalogue.columns import Texts
 from noojee_ingest.catalogue.dialects import among
-from noojee_ingest.catalogue.tables import AudioStoredRow, CallRow, CallSeenRow, FindingRow, LegRow, LegSeenRow, table
+from noojee_ingest.catalogue.fact_tables import AudioStoredRow, CallSeenRow, LegSeenRow
+from noojee_ingest.catalogue.tables import CallRow, FindingRow, LegRow, table
 from noojee_ingest.model import State
 
 if TYPE_CHECKING:

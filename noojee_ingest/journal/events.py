@@ -39,6 +39,14 @@ class Outcome(StrEnum):
     GONE = "gone"  # the phone system says that it is gone for good
 
 
+class Strength(StrEnum):
+    """How closely a run of verify looked; each looks at all that the one before it does."""
+
+    EXISTS = "exists"  # names and sizes
+    CHECKSUM = "checksum"  # what the store recorded, the journal and the catalogue agree
+    READ = "read"  # every byte was read and hashed
+
+
 class Verdict(StrEnum):
     """What reconcile or a person decided about a leg or a call."""
 
@@ -47,6 +55,7 @@ class Verdict(StrEnum):
     EXCUSE = "excuse"
     QUARANTINE = "quarantine"
     RELEASE = "release"
+    REPLACE = "replace"
     NO_RECORDING = "no recording"
 
 
@@ -217,7 +226,8 @@ class AudioStored(Event):
     """A leg's audio is in the store under a checksum that the store verified.
 
     ``content_*`` describe the audio, ``stored_*`` the object that holds it; they differ only where ``encoding`` is not
-    ``identity``. ``adopted``: the object was found in the store after a crash and not downloaded again.
+    ``identity``. ``adopted``: the object was found in the store after a crash and not downloaded again. ``withheld``: a
+    rule kept the audio out of the archive; it is in ``evidence``, where a quarantine keeps it, until it is released.
     """
 
     kind: ClassVar[str] = "ingestion"
@@ -242,6 +252,7 @@ class AudioStored(Event):
     faults: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     adopted: bool = False
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +291,7 @@ class LegAppraised(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAppraised(Event):
-    """Reconcile or a person decided about a call without a recording. ``explained``: a rule says why it has none."""
+    """Reconcile or a person decided about a call without a recording. ``explained``: a rule or a person says why."""
 
     kind: ClassVar[str] = "appraisal"
     object_type: ClassVar[str] = "call"
@@ -308,6 +319,76 @@ class ObjectNoted(Event):
     cleared: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayStated(Event):
+    """What a day adds up to, as of all segments that this statement and those before it name.
+
+    ``number`` counts a day's statements from 1; ``seal`` is the SHA-256 of this one's canonical text
+    (``journal.statement``), ``predecessor`` the seal of the one before, ``""`` of none.
+    ``segments``: the keys that it covers and no statement before it did. ``root`` is that of the tree over the
+    ``leaves``, the audio in force of archived legs (``journal.statement``). ``states``, ``calls`` and ``found`` count
+    legs, call records and findings by their words. ``final``: no list is to be asked about the day again, and nothing
+    of it is awaited.
+    """
+
+    kind: ClassVar[str] = "message digest calculation"
+    object_type: ClassVar[str] = "day"
+    object_field: ClassVar[str] = "site_day"
+
+    site_day: str
+    number: int
+    predecessor: str
+    segments: tuple[str, ...]
+    root: str
+    leaves: int
+    states: Mapping[str, int]
+    calls: Mapping[str, int]
+    found: Mapping[str, int]
+    audio_bytes: int
+    audio_ms: int
+    final: bool
+    seal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accessed(Event):
+    """Audio was given out: whose, which (the SHA-256 of its content), to whom and why. Its day is that of the access.
+
+    It is journalled before the first byte is given out.
+    """
+
+    kind: ClassVar[str] = "dissemination"
+    object_type: ClassVar[str] = "leg"
+    object_field: ClassVar[str] = "leg_id"
+
+    leg_id: str
+    sha256: str
+    reason: str | None = personal()
+    name: str | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixityChecked(Event):
+    """A run of verify came to its end; each object that failed has an ObjectNoted of its own.
+
+    ``selector``: what it checked, as ``pipeline.selection`` writes and reads it. ``began``: what is in the archive
+    since before this instant, and is selected, was checked. ``checked``: how many names; ``list_digest`` is the SHA-256
+    of them, each ended by a line feed, in the order of their days and sorted within a day. ``failed``: how many of them
+    failed, and of others that should not be there.
+    """
+
+    kind: ClassVar[str] = "fixity check"
+    object_type: ClassVar[str] = "selection"
+    object_field: ClassVar[str] = "selector"
+
+    selector: str
+    strength: Strength
+    began: datetime
+    checked: int
+    list_digest: str
+    failed: int
+
+
 KINDS: tuple[type[Event], ...] = (
     ListAnswered,
     LegSeen,
@@ -320,4 +401,7 @@ KINDS: tuple[type[Event], ...] = (
     LegAppraised,
     CallAppraised,
     ObjectNoted,
+    FixityChecked,
+    Accessed,
+    DayStated,
 )

@@ -15,6 +15,7 @@ from noojee_ingest.journal.events import (
     AudioStored,
     CallAppraised,
     CallSeen,
+    DayStated,
     LegSeen,
     ObjectNoted,
     Outcome,
@@ -255,13 +256,18 @@ def one_of_each(findings: Iterable[Finding]) -> list[Finding]:
     return [Finding(kind, "; ".join(sorted(details[kind]))) for kind in sorted(details)]
 
 
+ON_CALLS = (Verdict.NO_RECORDING, Verdict.EXCUSE, Verdict.RETRY)
+"""The verdicts on calls: each says of itself whether the call is explained."""
+
+
 def fold_call(facts: CallFacts, legs: int) -> tuple[CallNow, list[Finding]]:
     """A call record's row and findings. ``facts`` holds at least one event; ``legs``: how many known legs share a link.
 
-    Of the decisions in force the earliest counts (two that differ are a finding).
+    Of the decisions in force an excuse counts, for a person said it; else the earliest (two that differ are a finding).
     """
     answered = frozenset(name for fact in facts.appraised.values() for name in fact.event.supersedes)
-    decisions = [event for event in _in_force(facts.appraised, answered) if event.verdict is Verdict.NO_RECORDING]
+    decisions = [event for event in _in_force(facts.appraised, answered) if event.verdict in ON_CALLS]
+    decisions.sort(key=lambda event: event.verdict is not Verdict.EXCUSE)
     decision = decisions[0] if decisions else None
     judged, cause = Judged.UNJUDGED, ""
     if legs:
@@ -324,3 +330,12 @@ def object_findings(notes: Iterable[ObjectNoted]) -> list[tuple[ObjectNoted, Fin
         if note.event_id not in answered and not note.cleared:
             found.setdefault(note.finding, note)
     return [(note, Finding(kind, note.detail)) for kind, note in sorted(found.items())]
+
+
+def statement_findings(statements: Iterable[DayStated]) -> list[Finding]:
+    """What is found about one day's statements. Of those that have one number the earliest counts."""
+    numbers: dict[int, set[str]] = {}
+    for statement in statements:
+        numbers.setdefault(statement.number, set()).add(statement.event_id)
+    double = [f"{len(ids)} have the number {number}" for number, ids in sorted(numbers.items()) if len(ids) > 1]
+    return [Finding(FindingKind.STATEMENT_CONFLICT, "; ".join(double))] if double else []

@@ -109,6 +109,10 @@ def _write_findings(value: tuple[Finding, ...]) -> Any:
     return [{"kind": item.kind, "detail": item.detail} for item in value]
 
 
+def _read_counts(value: Any) -> dict[str, int]:
+    return {name: _read_int(number) for name, number in _object(value).items()}
+
+
 Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 CODECS: dict[Any, Codec] = {
@@ -121,6 +125,7 @@ CODECS: dict[Any, Codec] = {
     tuple[str, ...]: (list, _read_texts),
     tuple[Finding, ...]: (_write_findings, _read_findings),
     Mapping[str, str]: (dict, _read_text_map),
+    Mapping[str, int]: (dict, _read_counts),
 }
 
 
