@@ -16,8 +16,8 @@ valid UTF-8 and still the same JSON. What an escape *inside* a string stood for 
   ``NaN``, ``Infinity`` and ``-Infinity``, which are not JSON, count as numbers);
 * ``true`` and ``false`` become the JSON strings ``"true"`` and ``"false"``; ``null`` stays ``null``;
 * of a key that stands twice in one object the last one counts; keys are sorted by Unicode code point;
-* no blanks; strings in ASCII with JSON's short escapes and lower-case ``\uXXXX`` for the rest, astral characters as
-  surrogate pairs: what ``json.dumps(value, sort_keys=True, separators=(",", ":"))`` writes;
+* no blanks; strings in ASCII with JSON's short escapes, and ``\u`` with four lower-case hex digits for the rest, astral
+  characters as surrogate pairs: what ``json.dumps(value, sort_keys=True, separators=(",", ":"))`` writes;
 * an entry nested deeper than 100 levels has no canonical form: its digest is over its raw text, in UTF-8.
 """
 

@@ -6,7 +6,7 @@ It knows only the wire, from the reference, and imports nothing else of ours, so
 from __future__ import annotations
 
 from .dialect import Dialect
-from .faults import Answer, Drip, Edit, Rule
+from .faults import Answer, Drip, Edit, OtherAudio, RetryAfter, Rule
 from .figures import Counters, TrueCall, TrueLeg, Truth
 from .leads import Write
 from .running import RunningSimulator, SimulatorError, start
@@ -19,6 +19,8 @@ __all__ = [
     "Dialect",
     "Drip",
     "Edit",
+    "OtherAudio",
+    "RetryAfter",
     "Rule",
     "RunningSimulator",
     "Scenario",

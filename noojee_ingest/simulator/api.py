@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import parse_qsl
@@ -12,14 +12,14 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from . import wire
-from .asked import Asked, Refusal
+from .asked import Asked, Refusal, User
 from .body import Body
 from .calls import Leg
 from .endpoints import AnyEndpoint, AudioEndpoint, CallEndpoint, Endpoint, endpoints_of
 from .faults import Answer, Edit, FaultPlan
 from .phone_system import PhoneSystem
 from .recording import pcm_of_size
-from .recordings import audio
+from .recordings import audio, other_audio
 from .reply import Reply, deliver, not_found, sound
 from .wire import Entry, Listing
 
@@ -68,17 +68,25 @@ class Api:
             allow = {"allow": ", ".join(endpoint.methods)}
             raise Refusal(Reply(Body.of(write(-1, f"{method} is not allowed")), status=405, headers=allow))
         if not (isinstance(endpoint, CallEndpoint) and endpoint.free):
-            admitted = self._system.keys.admit(
-                asked.parameters, campaign=endpoint.campaign, capitalised=endpoint.capitalised
-            )
-            asked = replace(asked, who=admitted)
+            asked = replace(asked, who=self._admitted(endpoint, asked))
         if isinstance(endpoint, AudioEndpoint):
             return self._audio(endpoint, asked)
         if isinstance(endpoint, CallEndpoint):
             return await self._done(endpoint, asked)
         listing = endpoint.list(self._system, asked)
-        answer, edits = self._plan.serve(endpoint.name, asked.parameters)
+        answer, edits = self._ruled(endpoint, asked, asked.parameters)
         return self._instead(answer, None) or self._listed(endpoint, listing, edits), answer or AS_USUAL
+
+    def _admitted(self, endpoint: Endpoint, asked: Asked) -> User | None:
+        return self._system.keys.admit(asked.parameters, campaign=endpoint.campaign, capitalised=endpoint.capitalised)
+
+    def _ruled(self, endpoint: Endpoint, asked: Asked, facts: Mapping[str, str]) -> tuple[Answer | None, list[Edit]]:
+        """What the fault plan says to a request; it may end with the key."""
+        answer, edits = self._plan.serve(endpoint.name, facts)
+        if answer is not None and answer.revoke_key:
+            self._system.keys.revoke()
+            self._admitted(endpoint, asked)
+        return answer, edits
 
     def _audio(self, endpoint: AudioEndpoint, asked: Asked) -> tuple[Reply, Answer]:
         name = asked.get(endpoint.leg) if endpoint.leg in asked else None
@@ -86,12 +94,12 @@ class Api:
         # what names no leg is counted by what it names
         key = leg.key if leg else "/".join(filter(None, (asked.get(endpoint.by), name)))
         self._system.counters.legs.setdefault(endpoint.name, Counter())[key] += 1
-        answer, _ = self._plan.serve(endpoint.name, {**asked.parameters, **_ids(leg)})
+        answer, _ = self._ruled(endpoint, asked, {**asked.parameters, **_ids(leg)})
         return self._instead(answer, leg) or audio(self._system, leg), answer or AS_USUAL
 
     async def _done(self, endpoint: CallEndpoint, asked: Asked) -> tuple[Reply, Answer]:
         """What changes something is done first, unless the rule says ``before_change``."""
-        answer, _ = self._plan.serve(endpoint.name, asked.facts())
+        answer, _ = self._ruled(endpoint, asked, asked.facts())
         instead = self._instead(answer, None)
         if answer is not None and (answer.before_change or not endpoint.changes) and (instead or answer.before_change):
             return instead or Reply(Body.of(wire.failure(0, "OK"))), answer
@@ -109,6 +117,8 @@ class Api:
         if answer.audio_bytes is not None:
             number = leg.number if leg else 0
             return sound(pcm_of_size(answer.audio_bytes, number, seed=self._system.scenario.seed), status)
+        if answer.other_audio is not None:
+            return other_audio(self._system, leg, answer.other_audio.version, answer.other_audio.seconds)
         return Reply(Body.of(answer.content() or b""), status=status)
 
     def _listed(self, endpoint: Endpoint, listing: Listing, edits: list[Edit]) -> Reply:

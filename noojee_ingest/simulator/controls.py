@@ -13,6 +13,7 @@ from .asked import User
 from .faults import FaultPlan, Rule
 from .figures import Counters, truth, truth_as_json
 from .phone_system import PhoneSystem
+from .recordings import true_audio
 
 
 class ClockSetting(BaseModel):
@@ -32,7 +33,7 @@ def controls(system: PhoneSystem, plan: FaultPlan) -> list[Route]:
     """The routes, below their common prefix:
 
     ``GET /clock``, ``POST /clock {"now": ISO time with offset}``, ``GET /counters``, ``DELETE /counters``,
-    ``GET /truth``, ``GET /rules``, ``POST /rules`` (a ``Rule``), ``DELETE /rules``,
+    ``GET /truth``, ``GET /audio``, ``GET /rules``, ``POST /rules`` (a ``Rule``), ``DELETE /rules``,
     ``POST /key {"key": text or null}``, ``POST /user-keys {"key": text, "teams": [text]}``.
     What is not understood gets 400 with a text that says why.
     """
@@ -53,6 +54,9 @@ def controls(system: PhoneSystem, plan: FaultPlan) -> list[Route]:
 
     async def get_truth(_: Request) -> Response:
         return JSONResponse(truth_as_json(truth(system.world, system.clock.now())))
+
+    async def get_audio(_: Request) -> Response:
+        return JSONResponse(true_audio(system))
 
     async def get_rules(_: Request) -> Response:
         return JSONResponse(plan.told())
@@ -80,6 +84,7 @@ def controls(system: PhoneSystem, plan: FaultPlan) -> list[Route]:
         Route("/counters", get_counters, methods=["GET"]),
         Route("/counters", reset_counters, methods=["DELETE"]),
         Route("/truth", get_truth, methods=["GET"]),
+        Route("/audio", get_audio, methods=["GET"]),
         Route("/rules", get_rules, methods=["GET"]),
         Route("/rules", add_rule, methods=["POST"]),
         Route("/rules", clear_rules, methods=["DELETE"]),

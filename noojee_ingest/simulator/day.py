@@ -20,7 +20,7 @@ from .troubles import add_troubles
 
 T = TypeVar("T")
 
-HOUR = 3600
+QUARTER, HOUR = 900, 3600
 WEIGHTS = (4, 2, 2, 2, 2, 3, 6, 10, 14, 18, 18, 16, 12, 14, 18, 18, 16, 16, 14, 12, 10, 8, 6, 6)
 """How busy each local hour is, every day of the week."""
 LEGS_OF_A_CALL = {1: 24, 2: 29, 3: 27, 4: 13, 5: 7}
@@ -51,7 +51,7 @@ def make_day(scenario: Scenario, day: date) -> Day:
     count = scenario.calls_a_day + chance.randrange(max(1, scenario.calls_a_day // 12))
     first_id, first_number = (day.toordinal() - 730_000) * 100_000, day.toordinal() % 100 * 20_000
     starts = _starts(chance, begin, end, zone, count)
-    drafts = _drafts(scenario, chance, starts, begin, end)
+    drafts = _drafts(scenario, chance, starts, begin, end, change=_change(begin, end, zone))
     legs: list[Leg] = []
     dispositions = []
     for index, (draft, direction) in enumerate(zip(drafts, _dealt(chance, DIRECTIONS, count), strict=True)):
@@ -86,7 +86,15 @@ def _dealt(chance: Random, shares: Mapping[T, int], count: int) -> list[T]:
     return dealt
 
 
-def _drafts(scenario: Scenario, chance: Random, starts: list[int], begin: int, end: int) -> list[_Draft]:
+def _change(begin: int, end: int, zone: ZoneInfo) -> int | None:
+    """The instant between two others at which the clocks change, if they do: at a full quarter of an hour."""
+    offsets = {at: datetime.fromtimestamp(at, zone).utcoffset() for at in range(begin, end, QUARTER)}
+    return next((at for at in offsets if offsets[at] != offsets.get(at - QUARTER, offsets[begin])), None)
+
+
+def _drafts(
+    scenario: Scenario, chance: Random, starts: list[int], begin: int, end: int, *, change: int | None
+) -> list[_Draft]:
     numbers = _dealt(chance, LEGS_OF_A_CALL, len(starts))
     drafts = [
         _Draft(start, [_duration(scenario, chance) for _ in range(number)])
@@ -94,6 +102,8 @@ def _drafts(scenario: Scenario, chance: Random, starts: list[int], begin: int, e
     ]
     if len(drafts) >= 20:
         _let_legs_cross(drafts, begin, end)
+        if change is not None:
+            _let_legs_surround(drafts, change)
         drafts.sort(key=lambda draft: draft.start)
         for place, ends in enumerate(SAME_SECOND, start=4):
             pair = drafts[place * len(drafts) // 10 :][:2]
@@ -115,6 +125,14 @@ def _let_legs_cross(drafts: list[_Draft], begin: int, end: int) -> None:
     hour.start += HOUR - (hour.start - begin) % HOUR - max(1, hour.durations[0] // 2)
     for draft in (first, second, hour):
         draft.start = max(begin, draft.start)
+
+
+def _let_legs_surround(drafts: list[_Draft], change: int) -> None:
+    """Let legs end shortly before the clocks change and shortly after it, and a first leg while they do."""
+    before, across, after = (drafts[place * len(drafts) // 8] for place in (1, 2, 3))
+    before.start = change - 10 * 60 - sum(before.durations)
+    across.start = change - max(1, across.durations[0] // 2)
+    after.start = change + 10 * 60
 
 
 def _duration(scenario: Scenario, chance: Random) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from random import Random
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from .wire import Entry, text
 
@@ -23,16 +27,43 @@ class Drip(_Strict):
     every: float = Field(ge=0)
 
 
+class RetryAfter(_Strict):
+    """A header that asks to wait for ``seconds``: as a number, or as the date at which they are over."""
+
+    seconds: int = Field(ge=0)
+    form: Literal["seconds", "date"] = "seconds"
+
+    def header(self) -> str:
+        """The value, by the clock of this machine, to which the answer's ``Date`` goes too."""
+        if self.form == "seconds":
+            return str(self.seconds)
+        return format_datetime(datetime.fromtimestamp(datetime.now(UTC).timestamp() + self.seconds, UTC), usegmt=True)
+
+
+class OtherAudio(_Strict):
+    """Another sound recording in place of the leg's own, in its format.
+
+    version: which one, the same for the same number; 0: another one at every download
+    seconds: how long; without it as long as the leg
+    """
+
+    version: int = Field(ge=0)
+    seconds: int | None = Field(default=None, ge=1)
+
+
 class Answer(_Strict):
     """What to say instead, and how to say it.
 
-    With none of ``status``, ``text``, ``base64`` and ``audio_bytes`` the ordinary answer is sent and only the manner
-    changes.
+    With none of ``status``, ``text``, ``base64``, ``audio_bytes`` and ``other_audio`` the ordinary answer is sent and
+    only the manner changes.
 
     status: HTTP status, 200 when only a body is given
     headers: added to the answer's own, or in place of those of the same name
     text, base64: the body
     audio_bytes: the body is a sound PCM WAV of this many bytes (even, at least 1,000), made as it is sent
+    other_audio: of a leg that has audio: another recording (see there). ``GET /audio`` tells of it
+    retry_after: a header (see there)
+    revoke_key: from this request on no key is good, the one that it came with included
     content_length: what the header says. When it is more than the body, the connection is cut after the body; when
         less, only so much of the body is sent
     cut_after: bytes of the body after which the connection is cut
@@ -48,6 +79,9 @@ class Answer(_Strict):
     text: str | None = None
     base64: str | None = None
     audio_bytes: int | None = Field(default=None, ge=1000, multiple_of=2)
+    other_audio: OtherAudio | None = None
+    retry_after: RetryAfter | None = None
+    revoke_key: bool = False
     content_length: int | None = Field(default=None, ge=0)
     cut_after: int | None = Field(default=None, ge=0)
     delay: float = Field(default=0, ge=0)
@@ -64,12 +98,12 @@ class Answer(_Strict):
     @property
     def speaks(self) -> bool:
         """Whether it has something of its own to say."""
-        return any(one is not None for one in (self.status, self.text, self.base64, self.audio_bytes))
+        return any(one is not None for one in (self.status, self.text, self.base64, self.audio_bytes, self.other_audio))
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
-        if sum(body is not None for body in (self.text, self.base64, self.audio_bytes)) > 1:
-            raise ValueError("an answer has one body: text, base64 or audio_bytes")
+        if sum(body is not None for body in (self.text, self.base64, self.audio_bytes, self.other_audio)) > 1:
+            raise ValueError("an answer has one body: text, base64, audio_bytes or other_audio")
         self.content()
         return self
 
@@ -128,12 +162,16 @@ class Rule(_Strict):
     ``match`` takes the names of the request (callRecordId, uniqueId, leg, date, hour, fTemplateId, ...); a request for
     audio answers to callRecordId, uniqueId and leg of the leg it asks for, whichever of them it uses, and a lead call
     to the members of its JSON body too (njExternalLeadId). ``times``: how many requests it serves, none for all.
-    ``probability``: of serving one at all, drawn by the scenario's seed.
+    ``after``: so many requests that fit are let pass first. ``since``, ``until``: instants of the simulator's clock
+    from which and up to which it holds. ``probability``: of serving one at all, drawn by the scenario's seed.
     """
 
     endpoint: str
     match: dict[str, str] = {}
     times: int | None = Field(default=None, ge=1)
+    after: int = Field(default=0, ge=0)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
     probability: float = Field(default=1, gt=0, le=1)
     answer: Answer | None = None
     edit: Edit | None = None
@@ -146,38 +184,56 @@ class Rule(_Strict):
 
 
 class FaultPlan:
-    """The rules in force, in the order they came."""
+    """The rules in force, in the order they came. ``clock`` tells seconds since the epoch."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, clock: Callable[[], float] = time.time) -> None:
         self._chance = Random(f"{seed}/faults")
-        self._rules: list[tuple[Rule, int]] = []  # with the number of requests served
+        self._clock = clock
+        self._rules: list[_InForce] = []
 
     def add(self, rule: Rule) -> None:
-        self._rules.append((rule, 0))
+        self._rules.append(_InForce(rule))
 
     def clear(self) -> None:
         self._rules.clear()
 
     def told(self) -> list[dict[str, Any]]:
-        return [{**rule.model_dump(), "served": served} for rule, served in self._rules]
+        return [{**one.rule.model_dump(mode="json"), "served": one.served} for one in self._rules]
 
     def serve(self, endpoint: str, facts: Mapping[str, str]) -> tuple[Answer | None, list[Edit]]:
         """What the rules say to one request: the first answer that fits, and every edit that fits before it."""
         edits: list[Edit] = []
-        for place, (rule, served) in enumerate(self._rules):
-            if not self._fits(rule, served, endpoint, facts):
+        for one in self._rules:
+            if not self._serves(one, endpoint, facts):
                 continue
-            self._rules[place] = rule, served + 1
-            if rule.answer is not None:
-                return rule.answer, edits
-            if rule.edit is not None:
-                edits.append(rule.edit)
+            one.served += 1
+            if one.rule.answer is not None:
+                return one.rule.answer, edits
+            if one.rule.edit is not None:
+                edits.append(one.rule.edit)
         return None, edits
 
-    def _fits(self, rule: Rule, served: int, endpoint: str, facts: Mapping[str, str]) -> bool:
-        return (
+    def _serves(self, one: _InForce, endpoint: str, facts: Mapping[str, str]) -> bool:
+        rule = one.rule
+        fits = (
             rule.endpoint in ("*", endpoint)
-            and (rule.times is None or served < rule.times)
+            and (rule.times is None or one.served < rule.times)
             and all(facts.get(name) == value for name, value in rule.match.items())
-            and (rule.probability == 1 or self._chance.random() < rule.probability)
+            and (rule.since is None or rule.since.timestamp() <= self._clock())
+            and (rule.until is None or self._clock() < rule.until.timestamp())
         )
+        if not fits:
+            return False
+        if one.passed < rule.after:
+            one.passed += 1
+            return False
+        return rule.probability == 1 or self._chance.random() < rule.probability
+
+
+@dataclass(slots=True)
+class _InForce:
+    """A rule, and how many requests it let pass and served."""
+
+    rule: Rule
+    passed: int = 0
+    served: int = 0

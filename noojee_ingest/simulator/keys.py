@@ -31,6 +31,11 @@ class Keys:
         """Milliseconds since the epoch, by the phone system's clock."""
         return int(self._clock.now() * 1000)
 
+    def revoke(self) -> None:
+        """From now on no key is good."""
+        self.key = None
+        self.users.clear()
+
     def admit(self, asked: Mapping[str, str], *, campaign: bool, capitalised: bool) -> User | None:
         """Who asks; ``None`` is the owner of the global key. Raises ``Refusal``.
 

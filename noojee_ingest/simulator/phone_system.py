@@ -28,4 +28,5 @@ class PhoneSystem:
         self.exchange = Exchange(scenario, self.clock, self.world)
         self.recorder = Recorder(self.exchange, self.clock, self.world)
         self.counters = Counters()
+        self.other_audio: dict[str, list[str]] = {}  # by leg: SHA-256 of what the fault plan sent for its own
         self.last_by_hour = -math.inf  # seconds of the monotonic clock

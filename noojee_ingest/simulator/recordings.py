@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import time
@@ -11,10 +12,11 @@ from datetime import date
 from . import wire
 from .asked import Asked, Refusal
 from .body import Body
-from .calls import Leg
+from .calls import Leg, Trouble
 from .phone_system import PhoneSystem
+from .recording import Format, recording
 from .reply import Reply, not_found, sound
-from .troubles import audio_of
+from .troubles import NOT_AUDIO, audio_of
 from .wire import Listing
 
 
@@ -80,6 +82,44 @@ def _leg_named(legs: list[Leg], name: str | None) -> Leg | None:
 
 def audio(system: PhoneSystem, leg: Leg | None) -> Reply:
     """The leg's audio, 404 while there is none (proposed)."""
-    if leg is None or leg.audio_from is None or leg.audio_from > system.clock.now():
+    if leg is None or not _is_there(system, leg):
         return not_found()
     return sound(audio_of(leg, system.scenario.seed))
+
+
+def _is_there(system: PhoneSystem, leg: Leg) -> bool:
+    return leg.audio_from is not None and leg.audio_from <= system.clock.now()
+
+
+def other_audio(system: PhoneSystem, leg: Leg | None, version: int, seconds: int | None) -> Reply:
+    """Another recording of a leg that has one, noted as what the leg has too. ``version`` 0: one not yet sent."""
+    if leg is None or not _is_there(system, leg):
+        return not_found()
+    others = system.other_audio.setdefault(leg.key, [])
+    form = Format.PCM if leg.trouble is not Trouble.NONE else leg.form
+    made = recording(
+        form, leg.number, seconds or leg.seconds, seed=system.scenario.seed + (version or -1 - len(others))
+    )
+    others.append(_sha256(made))
+    return sound(made)
+
+
+def true_audio(system: PhoneSystem) -> dict[str, list[str]]:
+    """``CallRecordId/Leg`` of all ended legs -> SHA-256 of their audio that is there and of other audio that was sent.
+
+    What is sent in its place by other rules, and what is no audio, is not among it.
+    """
+    legs, _ = system.world.everything(system.clock.now())
+    found: dict[str, list[str]] = {}
+    for leg in legs:
+        if leg.end <= system.clock.now():
+            own = [_sha256(audio_of(leg, system.scenario.seed))] if leg.trouble not in NOT_AUDIO else []
+            found[leg.key] = [*(own if _is_there(system, leg) else []), *system.other_audio.get(leg.key, [])]
+    return found
+
+
+def _sha256(body: Body) -> str:
+    digest = hashlib.sha256()
+    for piece in body.pieces():
+        digest.update(piece)
+    return digest.hexdigest()

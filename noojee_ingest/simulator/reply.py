@@ -40,6 +40,8 @@ async def deliver(reply: Reply, manner: Answer, receive: Receive, send: Send) ->
         return
     promised = reply.body.size if manner.content_length is None else manner.content_length
     headers = {"content-type": reply.content_type, "content-length": str(promised)}
+    if manner.retry_after is not None:
+        headers["retry-after"] = manner.retry_after.header()
     headers.update({name.lower(): value for name, value in {**reply.headers, **manner.headers}.items()})
     await send(
         {

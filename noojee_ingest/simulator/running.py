@@ -88,6 +88,14 @@ class RunningSimulator:
     def truth(self) -> Truth:
         return truth_from_json(self._ask("GET", "truth"))
 
+    def audio(self) -> dict[str, set[str]]:
+        """``CallRecordId/Leg`` of every leg that has ended -> SHA-256 (hex) of its audio, as far as it is there.
+
+        More than one where the fault plan sent ``other_audio``; what else it sends, and what is no audio, is not among
+        it.
+        """
+        return {key: set(digests) for key, digests in self._ask("GET", "audio").items()}
+
     def clock(self) -> datetime:
         """Its clock, in UTC."""
         return datetime.fromisoformat(self._ask("GET", "clock")["now"])
@@ -98,7 +106,7 @@ class RunningSimulator:
 
     def add_rule(self, rule: Rule) -> None:
         """Add to the fault plan, after the rules already there."""
-        self._ask("POST", "rules", rule.model_dump())
+        self._ask("POST", "rules", rule.model_dump(mode="json"))
 
     def rules(self) -> list[dict[str, Any]]:
         """The fault plan, each rule with the number of requests it has ``served``."""

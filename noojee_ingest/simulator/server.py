@@ -25,7 +25,7 @@ LONGEST_HEAD = 1024**2
 
 
 def make_app(system: PhoneSystem) -> Starlette:
-    plan = FaultPlan(system.scenario.seed)
+    plan = FaultPlan(system.scenario.seed, system.clock.now)
     return Starlette(
         routes=[
             Mount("/_simulator", routes=[*controls(system, plan), *live_controls(system)]),

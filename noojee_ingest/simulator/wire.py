@@ -17,6 +17,8 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 DIGITS = {Direction.INBOUND: "0", Direction.OUTBOUND: "1", Direction.INTERNAL: "2"}
 """Direction by unique id and by tag; the sample shows 2 for an internal call [doc], the others are [unknown]."""
 
+JAVA_NAMES = {("Australia/Lord_Howe", "+1030"): "LHST", ("Australia/Lord_Howe", "+1100"): "LHDT"}
+
 Entry = Mapping[str, str]
 
 
@@ -32,7 +34,13 @@ class Listing:
 def java_date(instant: float, zone: tzinfo) -> str:
     """``Date.toString()``: ``Tue Nov 14 09:15:23 AEDT 2023`` [doc]."""
     at = datetime.fromtimestamp(instant, zone)
-    return f"{DAYS[at.weekday()]} {MONTHS[at.month - 1]} {at:%d %H:%M:%S} {at.tzname()} {at.year}"
+    return f"{DAYS[at.weekday()]} {MONTHS[at.month - 1]} {at:%d %H:%M:%S} {_java_zone(at)} {at.year}"
+
+
+def _java_zone(at: datetime) -> str:
+    """Java has names of its own where the zone's data have none, and ``GMT`` with the offset where it knows none."""
+    name, offset = at.tzname() or "", f"{at:%z}"
+    return JAVA_NAMES.get((str(at.tzinfo), offset), name if name.isalpha() else f"GMT{offset[:3]}:{offset[3:5]}")
 
 
 def sql_date(instant: float, zone: tzinfo) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,29 +18,10 @@ from noojee_ingest.cli.program import app
 from noojee_ingest.noojee import LocalLimiter, Noojee
 from noojee_ingest.simulator import RunningSimulator, Scenario, start
 from tests.functional.api.rows import World
+from tests.functional.cli.conftest import CONFIG, KEY_VARIABLE, NOW, Said
+from tests.functional.conftest import KEY
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 ZONE = ZoneInfo("Australia/Melbourne")
-NOW = datetime.fromisoformat("2026-03-11T03:30:00+11:00")
-CONFIG = """
-data = "data"
-
-[sites.here]
-zone = "Australia/Melbourne"
-url = "{url}"
-by_hour_interval_seconds = 0.001
-"""
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +61,7 @@ def program(simulator: RunningSimulator, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     Path("config.toml").write_text(CONFIG.format(url=simulator.url))
     monkeypatch.setenv("NOOJEE_INGEST_CONFIG", "config.toml")
-    monkeypatch.setenv("NOOJEE_INGEST_SITES__HERE__API_KEY", KEY)
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
     monkeypatch.setattr("noojee_ingest.pipeline.budget.MARGIN_SECONDS", 0.0)
 
     def call(*arguments: str) -> Said:

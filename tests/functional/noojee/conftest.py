@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from noojee_ingest.noojee import LocalLimiter, Noojee, Patience
+from noojee_ingest.noojee import AuthenticationMethod, LocalLimiter, Noojee, Patience, authentication
+from tests.functional.conftest import KEY
+from tests.functional.noojee.hash_system import Clock, HashSystem
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 REASONS = {200: "OK", 302: "Found", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests"}
 
 
@@ -246,3 +247,34 @@ def client(phone: PhoneSystem, waits: Waits) -> Iterator[Callable[..., Noojee]]:
             return stack.enter_context(Noojee(url or phone.url, given.pop("key", KEY), **given))
 
         yield made
+
+
+@pytest.fixture
+def system() -> Iterator[HashSystem]:
+    running = HashSystem()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def connect(system: HashSystem) -> Iterator[Callable[..., Noojee]]:
+    with ExitStack() as stack:
+
+        def made(**changes: Any) -> Noojee:
+            given: dict[str, Any] = {
+                "zone": ZoneInfo("Australia/Melbourne"),
+                "method": AuthenticationMethod.HASH,
+                "limiter": LocalLimiter(20, by_hour_interval=0.0, lead_interval=0.0),
+                "patience": Patience(tries=2, first=0.0),
+                **changes,
+            }
+            return stack.enter_context(Noojee(system.url, given.pop("key", KEY), **given))
+
+        yield made
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(authentication.HashCredential.__init__, "__kwdefaults__", {"clock": made})
+    return made

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from noojee_ingest.noojee import BadAnswer, Dialled, Done, ExtensionState, Noojee, Refused, auto_answer
+from tests.functional.conftest import KEY
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 CM = "/servicemanager/rest/CallManagementAPI"
 
 Client = Callable[..., Noojee]

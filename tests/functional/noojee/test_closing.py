@@ -14,7 +14,7 @@ import pytest
 
 from noojee_ingest.noojee import Interrupted, Noojee, Patience, Uncertain
 from noojee_ingest.noojee.transport import Transport
-from tests.functional.noojee.conftest import KEY
+from tests.functional.conftest import KEY
 from tests.functional.noojee.test_secrecy import certificate
 
 __all__ = ["certificate"]

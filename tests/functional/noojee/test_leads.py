@@ -24,8 +24,8 @@ from noojee_ingest.noojee import (
     contract_from,
 )
 from noojee_ingest.noojee.leads import LONGEST_QUEUE
+from tests.functional.conftest import KEY
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 CA = "/servicemanager/rest/CampaignAPI"
 OK = '{"code":0,"message":"OK"}'
 IDS = f"apiKey={KEY}&fTemplateId=12&fCampaignId=34&fAllocationId=56"

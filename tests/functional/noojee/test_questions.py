@@ -13,8 +13,8 @@ import pytest
 
 from noojee_ingest.model import View
 from noojee_ingest.noojee import LocalLimiter, Noojee, contract_from
+from tests.functional.conftest import KEY
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 LEG = '{"CallRecordId":"200417","UniqueId":1700000123.10,"Leg":"1","Start":"2019-03-04 09:15:00.0","Duration":31}'
 DAY = date(2026, 11, 22)
 

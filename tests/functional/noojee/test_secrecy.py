@@ -8,21 +8,18 @@ import ssl
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
-from ipaddress import ip_address
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from requests.adapters import HTTPAdapter
 
 from noojee_ingest.noojee import AuthenticationMethod, Interrupted, Lead, Noojee, NoojeeError, Patience, Unreachable
+from tests.functional.certificates import make_certificate
+from tests.functional.conftest import KEY
 from tests.functional.noojee.conftest import Reply
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 DAY = date(2026, 11, 22)
 
 Client = Callable[..., Noojee]
@@ -257,28 +254,7 @@ def test_a_transport_of_the_callers_sends_with_the_key_and_our_retries_go_throug
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 that nobody has signed, and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a phone system")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "phone-system.pem"
-    path.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
+    return make_certificate(tmp_path / "phone-system.pem", days=1)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import io
 import json
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -17,7 +19,17 @@ import psutil
 import pytest
 import soundfile
 
-from noojee_ingest.simulator import Answer, Drip, Edit, Rule, RunningSimulator, SimulatorError, TrueLeg
+from noojee_ingest.simulator import (
+    Answer,
+    Drip,
+    Edit,
+    OtherAudio,
+    RetryAfter,
+    Rule,
+    RunningSimulator,
+    SimulatorError,
+    TrueLeg,
+)
 
 AUDIO = "retrieveByCallRecordId"
 BY_HOUR = "retrieveMetaDataByHour"
@@ -151,7 +163,7 @@ NONSENSE = [
     '"text"',
     '{"UniqueId":1700000123.10,"CallRecordId":{},"Leg":null}',
     '{"UniqueId":"\\u0000","CallRecordId":"../../x","Leg":"\\ud800"}',
-    '{"Start":"Sun Feb 30 25:61:00 XXXX 2026","Duration":"-1","Leg":"1"}',
+    '{"Start":"Sun Feb 30 25:61:00 ZZZZ 2026","Duration":"-1","Leg":"1"}',
 ]
 
 
@@ -258,3 +270,52 @@ def test_a_control_that_means_nothing_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(SimulatorError, match=said):
         simulator._ask("POST", control, value)
+
+
+def test_other_audio_is_sound_as_long_and_told_of_with_the_legs_own(
+    simulator: RunningSimulator, leg: TrueLeg, fetched: Callable[[], tuple[int, bytes, bool]]
+) -> None:
+    own = fetched()[1]
+    simulator.add_rule(Rule(endpoint=AUDIO, times=3, answer=Answer(other_audio=OtherAudio(version=0))))
+    simulator.add_rule(Rule(endpoint=AUDIO, times=2, answer=Answer(other_audio=OtherAudio(version=1, seconds=3))))
+    differing = [fetched()[1] for _ in range(3)]
+    assert len({own, *differing}) == 4
+    assert {len(body) for body in differing} == {len(own)}
+    assert all(soundfile.info(io.BytesIO(body)).frames for body in differing)
+    one, again = fetched()[1], fetched()[1]
+    assert one == again not in {own, *differing}
+    known = simulator.audio()[leg.key]
+    assert known == {hashlib.sha256(body).hexdigest() for body in (own, *differing, one)}
+
+
+def test_audio_that_is_not_there_or_none_at_all_is_not_told_of(
+    start_simulator: Callable[..., RunningSimulator],
+) -> None:
+    simulator = start_simulator(never_legs=2, late_legs=1, not_audio_legs=3)
+    told = simulator.audio()
+    for leg in simulator.truth().ended():
+        assert len(told[leg.key]) == (0 if leg.trouble in {"never", "late", "json", "login page", "empty"} else 1)
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_comes_in_both_forms(simulator: RunningSimulator, caller: Any, leg: TrueLeg, form: Any) -> None:
+    simulator.add_rule(
+        Rule(endpoint=AUDIO, times=1, answer=Answer(status=429, retry_after=RetryAfter(seconds=90, form=form)))
+    )
+    answer = caller.ask(AUDIO, callRecordId=leg.call_record_id, leg=leg.leg)
+    told = answer.headers["retry-after"]
+    if form == "seconds":
+        assert told == "90"
+    else:
+        waits = parsedate_to_datetime(told) - parsedate_to_datetime(answer.headers["date"])
+        assert 85 <= waits.total_seconds() <= 95
+
+
+def test_a_key_is_revoked_by_the_request_that_a_rule_says(
+    start_simulator: Callable[..., RunningSimulator], caller_of: Callable[[RunningSimulator], Any]
+) -> None:
+    simulator = start_simulator()
+    caller = caller_of(simulator)
+    simulator.add_rule(Rule(endpoint="getCampaignTemplateList", after=1, times=1, answer=Answer(revoke_key=True)))
+    statuses = [caller.ask("getCampaignTemplateList").status_code for _ in range(3)]
+    assert statuses == [200, 401, 401]

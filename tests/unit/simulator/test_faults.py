@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from noojee_ingest.simulator import Answer, Edit, Rule
+from noojee_ingest.simulator import Answer, Edit, OtherAudio, Rule
 from noojee_ingest.simulator.faults import FaultPlan
 from noojee_ingest.simulator.wire import Entry
 
@@ -71,6 +73,25 @@ def test_chance_is_drawn_by_the_seed() -> None:
     assert 16 < sum(status == 503 for status in drawn(7)) < 48
 
 
+def test_a_rule_lets_as_many_pass_as_it_says_and_holds_between_two_instants_of_the_clock() -> None:
+    now = [1000.0]
+    plan = FaultPlan(7, lambda: now[0])
+    plan.add(Rule(endpoint="list", after=2, times=1, answer=Answer(status=500)))
+    since, until = datetime.fromtimestamp(2000, UTC), datetime.fromtimestamp(3000, UTC)
+    plan.add(Rule(endpoint="list", since=since, until=until, answer=Answer(status=404)))
+    assert [answered(plan, "list") for _ in range(4)] == [None, None, 500, None]
+    for now[0], status in ((1999, None), (2000, 404), (2999, 404), (3000, None)):
+        assert answered(plan, "list") == status
+    assert [told["served"] for told in plan.told()] == [1, 2]
+
+
+def test_a_rule_survives_the_wire() -> None:
+    rule = Rule(
+        endpoint="list", since=datetime(2026, 3, 10, tzinfo=UTC), answer=Answer(other_audio=OtherAudio(version=0))
+    )
+    assert Rule.model_validate_json(json.dumps(rule.model_dump(mode="json"))) == rule
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -83,6 +104,10 @@ def test_chance_is_drawn_by_the_seed() -> None:
         {"endpoint": "dial", "answer": {"before_change": True}},
         {"endpoint": "dial", "answer": {"before_change": True, "delay": 1}},
         {"endpoint": "dial", "answer": {"before_change": True, "cut_after": 5}},
+        {"endpoint": "retrieve", "answer": {"text": "a", "other_audio": {"version": 1}}},
+        {"endpoint": "retrieve", "answer": {"other_audio": {"version": -1}}},
+        {"endpoint": "retrieve", "answer": {"retry_after": {"seconds": 1, "form": "week"}}},
+        {"endpoint": "retrieve", "answer": {}, "since": "2026-03-10T00:00:00"},
         {"endpoint": "retrieve", "answer": {}, "times": 0},
         {"endpoint": "retrieve", "answer": {}, "probability": 2},
     ],
