@@ -69,7 +69,14 @@ class NotFound(StorageError):
 
 
 class Damaged(StorageError):
+    """``version_id``: of the object that is there, ``""`` where the store has no versions."""
+
     what = "the object and what is recorded of it disagree"
+
+    def __init__(self, doing: str, key: str, hint: str, version_id: str = "") -> None:
+        super().__init__(doing, key, hint)
+        self.args = (doing, key, hint, version_id)
+        self.version_id = version_id
 
 
 class ChecksumMismatch(StorageError):

@@ -14,7 +14,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -177,6 +177,16 @@ class FolderRoot:
             with self._locked(_READING, key):
                 facts = self._look(key)
         return self._stored(key, facts)
+
+    def versions(self, key: str) -> Sequence[Stored]:
+        """As ``Root.versions``: a folder store has none but what is there."""
+        try:
+            return [self.head(key)]
+        except NotFound:
+            return []
+
+    def refuse_if_held(self, key: str) -> None:
+        """As ``Root.refuse_if_held``: a folder store has no locks."""
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """As ``Root.list``; sidecars, temporary files and names that are no keys are not shown."""

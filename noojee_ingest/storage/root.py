@@ -15,7 +15,7 @@ wire is ever part of one. ``storage.keys`` says which keys and which metadata ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +98,14 @@ class Root(Protocol):
 
     def head(self, key: str) -> Stored:
         """What the store recorded of the object, without reading it. Raises NotFound, Damaged."""
+        ...
+
+    def versions(self, key: str) -> Sequence[Stored]:
+        """Every version of one object, whatever hides it; without versions one or none. Raises Damaged."""
+        ...
+
+    def refuse_if_held(self, key: str) -> None:
+        """Return where no lock is seen on the object that is in sight. Raises Held, NotFound."""
         ...
 
     def list(self, prefix: str) -> Iterator[Listed]:

@@ -20,7 +20,8 @@ import io
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -169,7 +170,24 @@ class S3Root:
     def head(self, key: str) -> Stored:
         """As ``Root.head``. Raises Damaged when the store has no SHA-256 of the whole: put in parts, or not by us."""
         keys.check_key(_READING, self.name, key)
-        told = self._bucket.look(_READING, key)
+        return self._head(key)
+
+    def versions(self, key: str) -> Sequence[Stored]:
+        """As ``Root.versions``; needs s3:ListBucketVersions. Delete markers are none."""
+        keys.check_key(Act.WITHDRAW, self.name, key)
+        found: list[Stored] = []
+        for version_id in self._bucket.versions(Act.WITHDRAW, key):
+            with suppress(NotFound):  # withdrawn since
+                found.append(self._head(key, "" if version_id == _UNVERSIONED else version_id))
+        return found
+
+    def refuse_if_held(self, key: str) -> None:
+        """As ``Root.refuse_if_held``, as far as the account may see locks."""
+        keys.check_key(Act.WITHDRAW, self.name, key)
+        self._bucket.tell_the_lock(Act.WITHDRAW, key, self._bucket.look(Act.WITHDRAW, key))
+
+    def _head(self, key: str, version_id: str = "") -> Stored:
+        told = self._bucket.look(_READING, key, version_id)
         try:
             digest = base64.b64decode(told.get("ChecksumSHA256", ""), validate=True).hex()
         except ValueError:  # that of an object put in parts ends in "-" and their number
@@ -179,6 +197,7 @@ class S3Root:
                 _READING,
                 self._told(key),
                 "the store has no SHA-256 of the whole object: find who put it, and compare it with the journal",
+                told.get("VersionId", ""),
             )
         metadata = {name.lower(): value for name, value in told.get("Metadata", {}).items()}
         return self._stored(key, told["ContentLength"], digest, metadata, told.get("VersionId", ""))

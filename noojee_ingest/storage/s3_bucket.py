@@ -99,7 +99,7 @@ class Bucket:
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Key and size (bytes) of everything below ``prefix``, in no order."""
-        pages = self._pages(prefix, self._client.list_objects_v2, Prefix=self.full(prefix))
+        pages = self._pages(_LISTING, prefix, self._client.list_objects_v2, Prefix=self.full(prefix))
         return {
             line["Key"].removeprefix(self.place.beginning): line["Size"]
             for page in pages
@@ -109,7 +109,9 @@ class Bucket:
     def delete(self, act: Act, key: str) -> None:
         """Remove all there is of an object. Raises Held."""
         if self._ask(act, key, self._client.delete_object, Key=self.full(key)).get("VersionId"):
-            for version_id in self._versions(key):  # that of the marker which now hides the others among them
+            for version_id in self.versions(
+                act, key, "Versions", "DeleteMarkers"
+            ):  # the marker that now hides them too
                 self.remove(act, key, version_id)
 
     def remove(self, act: Act, key: str, version_id: str) -> None:
@@ -121,7 +123,7 @@ class Bucket:
         else:
             return
         if isinstance(trouble, Refusal) and trouble.status == 403:
-            self._tell_the_lock(act, key, self.look(act, key, version_id))
+            self.tell_the_lock(act, key, self.look(act, key, version_id))
         raise self.explained(trouble, act, key)
 
     def can_lock(self, act: Act, key: str) -> bool:
@@ -141,24 +143,26 @@ class Bucket:
             raise self.explained(trouble, doing, key) from None
         return answer
 
-    def _pages(self, key: str, call: Callable[..., Any], **request: Any) -> Iterator[dict[str, Any]]:
+    def _pages(self, doing: str, key: str, call: Callable[..., Any], **request: Any) -> Iterator[dict[str, Any]]:
         more = True
         while more:
-            answer = self._ask(_LISTING, key, call, **request)
+            answer = self._ask(doing, key, call, **request)
             yield answer
             more = answer.get("IsTruncated", False)
             request |= {name: answer[source] for name, source in _NEXT.items() if source in answer}
 
-    def _versions(self, key: str) -> list[str]:
+    def versions(self, doing: str, key: str, *kinds: str) -> list[str]:
+        """The ids of all versions of one object, by default of those with content."""
         full = self.full(key)
         return [
             line["VersionId"]
-            for page in self._pages(key, self._client.list_object_versions, Prefix=full)
-            for line in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+            for page in self._pages(doing, key, self._client.list_object_versions, Prefix=full)
+            for kind in kinds or ("Versions",)
+            for line in page.get(kind, ())
             if line["Key"] == full
         ]
 
-    def _tell_the_lock(self, act: Act, key: str, found: Mapping[str, Any]) -> None:
+    def tell_the_lock(self, act: Act, key: str, found: Mapping[str, Any]) -> None:
         """Raises Held when a lock is why the version cannot be removed."""
         if found.get("ObjectLockLegalHoldStatus") == "ON":
             raise Held(act, told(self._root, key), "a legal hold: whoever placed it must lift it first", None)

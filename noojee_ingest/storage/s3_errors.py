@@ -21,7 +21,7 @@ _WRITING = {  # and the permission that it needs
     Act.CREATE: "s3:PutObject",
     Act.REPLACE: "s3:PutObject",
     Act.DELETE: "s3:DeleteObject, s3:DeleteObjectVersion and s3:ListBucketVersions",
-    Act.WITHDRAW: "s3:DeleteObject and s3:DeleteObjectVersion",
+    Act.WITHDRAW: "s3:DeleteObject, s3:DeleteObjectVersion and s3:ListBucketVersions",
 }
 _HINTS = (  # by code, or by status where the code is not among them
     ({"NoSuchBucket"}, "there is no such bucket: create it, or correct its name"),
