@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from noojee_ingest.catalogue import queries
+from noojee_ingest.catalogue.changes import lengths_told
+from noojee_ingest.catalogue.comparing import told_by_others
 from noojee_ingest.journal.events import CallChanged, CallSeen, EntryRefused, Event, LegChanged, LegSeen, ListAnswered
 from noojee_ingest.model import (
     CallEntry,
@@ -16,6 +18,7 @@ from noojee_ingest.model import (
     Leg,
     LegEntry,
     RefusedEntry,
+    State,
     TimeMark,
     View,
     WireTime,
@@ -25,6 +28,7 @@ from noojee_ingest.model import (
     site_day,
 )
 from noojee_ingest.noojee import Answer
+from noojee_ingest.pipeline.disagreement import disagreements
 from noojee_ingest.pipeline.match import Known, Match
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.work import Work
@@ -81,6 +85,9 @@ def take_legs(work: Work, question: Question, answer: Answer[LegEntry]) -> list[
     """Journal an answer about legs; the legs that are new. The answer itself comes last: without it the list is due."""
     known = Known(work, answer.entries)
     told = queries.told_last(work.catalogue, question.view, [row["leg_id"] for row in known.legs])
+    archived = [row["leg_id"] for row in known.legs if row["state"] == State.ARCHIVED]
+    lengths = lengths_told(work.catalogue, question.view, archived)
+    others = told_by_others(work.catalogue, question.view, [row["leg_id"] for row in known.legs])
     events: list[Event] = []
     new: dict[str, Leg] = {}
     for entry in answer.entries:
@@ -88,7 +95,8 @@ def take_legs(work: Work, question: Question, answer: Answer[LegEntry]) -> list[
         if told.get(match.leg_id) == entry.raw.digest:
             continue
         told[match.leg_id] = entry.raw.digest
-        event = _leg_event(work, question, entry, match)
+        odd = _changed_later(entry, lengths.get(match.leg_id)) + disagreements(entry, others.get(match.leg_id, ()))
+        event = _leg_event(work, question, entry, match, odd)
         events.append(event)
         if match.is_new:
             new[match.leg_id] = Leg(
@@ -108,7 +116,22 @@ def take_legs(work: Work, question: Question, answer: Answer[LegEntry]) -> list[
     return list(new.values())
 
 
-def _leg_event(work: Work, question: Question, entry: LegEntry, match: Match) -> LegSeen:
+def _changed_later(entry: LegEntry, before: tuple[float | None, datetime | None] | None) -> list[Finding]:
+    """What is to be said of an archived leg of which this view told another length before: the audio may be another."""
+    if before is None:
+        return []
+    duration, end = before
+    told = []
+    if entry.duration is not None and entry.duration != duration:
+        told.append(f"its length: {entry.duration:g} s, {'unknown' if duration is None else f'{duration:g} s'} before")
+    if entry.end.utc is not None and entry.end.utc != end:
+        told.append("its end")
+    return [Finding(FindingKind.CHANGED_LATER, f"once archived, told otherwise: {', '.join(told)}")] if told else []
+
+
+def _leg_event(
+    work: Work, question: Question, entry: LegEntry, match: Match, changed: Sequence[Finding] = ()
+) -> LegSeen:
     end = leg_end(entry)
     local = end.astimezone(work.zone) if end is not None else None
     return (LegSeen if match.is_new else LegChanged)(
@@ -119,7 +142,7 @@ def _leg_event(work: Work, question: Question, entry: LegEntry, match: Match) ->
         leg_id=match.leg_id,
         hour=local.hour if local is not None else question.hour,
         view=question.view,
-        findings=(*match.findings, *_oddities(entry.unreadable, entry.start, entry.end)),
+        findings=(*match.findings, *_oddities(entry.unreadable, entry.start, entry.end), *changed),
         raw=entry.raw.text,
         digest=entry.raw.digest,
         call_record_id=entry.call_record_id,

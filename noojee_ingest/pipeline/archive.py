@@ -10,13 +10,15 @@ from datetime import UTC, datetime, time, timedelta
 from noojee_ingest import noojee
 from noojee_ingest.audio import NotAudio
 from noojee_ingest.journal.events import AudioNotStored, AudioStored, Event, Outcome
-from noojee_ingest.model import Leg
+from noojee_ingest.model import Audio, Leg
 from noojee_ingest.noojee.recordings import HEAD
+from noojee_ingest.pipeline.archivist import Archivist
 from noojee_ingest.pipeline.errors import PhoneSystemDown, RecordingTooLarge, SpoolFailed, SpoolFull
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.retrieve import checked, retrieved
 from noojee_ingest.pipeline.spool import Spooled
 from noojee_ingest.pipeline.store import keep_evidence, store_audio
+from noojee_ingest.pipeline.withhold import held_back, record_withheld, withhold_audio
 from noojee_ingest.pipeline.work import Streak, Work
 from noojee_ingest.storage.errors import AlreadyExists, Damaged, StoreFailure
 
@@ -56,7 +58,8 @@ def archive_batch(work: Work, legs: Sequence[Leg]) -> BatchResult:
     the phone system, and is raised after the other legs are recorded. So is what nobody expected, which stops no other
     batch.
     """
-    jobs = {work.workers.submit(archive_leg, work, leg): leg for leg in legs}
+    held = held_back(work, legs)
+    jobs = {work.workers.submit(archive_leg, work, leg, leg.leg_id in held): leg for leg in legs}
     wait(jobs)
     concluded: list[Event] = []
     failures: list[BaseException] = []
@@ -70,8 +73,10 @@ def archive_batch(work: Work, legs: Sequence[Leg]) -> BatchResult:
             result = None if result.streak.is_on else result.event
         if result is not None:
             concluded.append(result)
+    withheld = [event for event in concluded if isinstance(event, AudioStored) and event.withheld]
     try:
-        record(work, concluded)
+        record(work, [event for event in concluded if not (isinstance(event, AudioStored) and event.withheld)])
+        record_withheld(work, withheld, held)
     except BaseException:
         work.stop.set()
         raise
@@ -89,12 +94,15 @@ def archive_batch(work: Work, legs: Sequence[Leg]) -> BatchResult:
     return BatchResult(stored, len(concluded) - stored, len(legs) - len(concluded))
 
 
-def archive_leg(work: Work, leg: Leg) -> Event | Doubtful | None:
-    """One leg's way; what became of it, or ``None``: the run is being stopped, its deadline is over, nobody answers."""
+def archive_leg(work: Work, leg: Leg, withheld: bool = False) -> Event | Doubtful | None:
+    """One leg's way; what became of it, or ``None``: the run is being stopped, its deadline is over, nobody answers.
+
+    ``withheld``: a rule sends its audio to evidence first.
+    """
     if work.stop.is_set() or work.deadline.has_passed or work.outage.is_on or work.denials.is_on:
         return None
     try:
-        event = _fetched(work, leg)
+        event = _fetched(work, leg, withheld)
     except noojee.Interrupted:
         return None
     except ENDS_THE_RUN:
@@ -105,7 +113,7 @@ def archive_leg(work: Work, leg: Leg) -> Event | Doubtful | None:
     except noojee.AuthenticationFailed as error:
         return _doubtful(work, leg, error, work.denials)
     except noojee.NotFound:
-        event = _not_stored(work, leg, Outcome.NOT_YET, NOT_THERE)
+        event = _not_stored(work, leg, _later(work, leg) if leg.again else Outcome.NOT_YET, NOT_THERE)
     except noojee.Gone:
         event = _not_stored(work, leg, Outcome.GONE, "gone at source (410)")
     except noojee.NoojeeError as error:
@@ -126,7 +134,7 @@ def _doubtful(work: Work, leg: Leg, error: noojee.NoojeeError, streak: Streak) -
     return Doubtful(_not_stored(work, leg, _later(work, leg), told(error)), streak)
 
 
-def _fetched(work: Work, leg: Leg) -> Event:
+def _fetched(work: Work, leg: Leg, withheld: bool) -> Event:
     """Download until the bytes are sound audio, or came twice the same, or ``DOWNLOADS`` times."""
     before = ""
     for download in range(1, DOWNLOADS + 1):
@@ -134,7 +142,8 @@ def _fetched(work: Work, leg: Leg) -> Event:
             with retrieved(work, leg) as spooled:
                 repeated = spooled.sha256 == before
                 before = spooled.sha256
-                event = _verdict(work, leg, spooled, repeated=repeated, final=repeated or download == DOWNLOADS)
+                final = repeated or download == DOWNLOADS
+                event = _verdict(work, leg, spooled, repeated=repeated, final=final, withheld=withheld)
         except noojee.CutBody as cut:
             if download == DOWNLOADS or cut.received < HEAD:  # a cut within the head was tried again by the client
                 raise
@@ -144,7 +153,7 @@ def _fetched(work: Work, leg: Leg) -> Event:
     raise AssertionError("the last download is final")
 
 
-def _verdict(work: Work, leg: Leg, spooled: Spooled, *, repeated: bool, final: bool) -> Event | None:
+def _verdict(work: Work, leg: Leg, spooled: Spooled, *, repeated: bool, final: bool, withheld: bool) -> Event | None:
     """What is concluded of a leg's spooled bytes; ``None`` when they are to be fetched once more."""
     try:
         audio = checked(spooled)
@@ -159,7 +168,17 @@ def _verdict(work: Work, leg: Leg, spooled: Spooled, *, repeated: bool, final: b
         return _not_stored(work, leg, Outcome.REJECTED, f"not audio: {verdict.reason}", key)
     if audio.faults and not final:
         return None
+    if withheld:
+        return _withheld(work, leg, spooled, audio, repeated)
     return store_audio(work, leg, spooled, audio, repeated=repeated)
+
+
+def _withheld(work: Work, leg: Leg, spooled: Spooled, audio: Audio, repeated: bool) -> Event:
+    try:
+        return withhold_audio(work, leg, spooled, audio, repeated=repeated)
+    except StoreFailure as error:  # other legs have no need of that root, and this one must not enter the archive
+        work.evidence_failures.append(error)
+        return _not_stored(work, leg, _later(work, leg), "to be held back; its bytes cannot be kept")
 
 
 def _not_stored(work: Work, leg: Leg, outcome: Outcome, cause: str, evidence_key: str = "") -> AudioNotStored:
@@ -199,7 +218,7 @@ def _later(work: Work, leg: Leg) -> Outcome:
     return Outcome.GAVE_UP if late and leg.tries else Outcome.NOT_YET
 
 
-def ended(work: Work, leg: Leg) -> datetime:
+def ended(work: Archivist, leg: Leg) -> datetime:
     """The instant from which a leg's lateness counts: its end; where unknown, the end of its day (site time)."""
     return leg.end or datetime.combine(leg.day + timedelta(days=1), time(), work.zone).astimezone(UTC)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from itertools import groupby
@@ -16,18 +17,20 @@ from typing import Any
 from noojee_ingest import model
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.decisions import notes_of
+from noojee_ingest.catalogue.decisions import quarantine_of
 from noojee_ingest.catalogue.search import Search, pages
-from noojee_ingest.catalogue.terms import BadSearch, is_text
+from noojee_ingest.catalogue.terms import BadSearch
 from noojee_ingest.journal.errors import SegmentsGone
-from noojee_ingest.journal.events import Event, LegAppraised, Verdict
+from noojee_ingest.journal.events import LegAppraised, Verdict
+from noojee_ingest.journal.fold import Judged
 from noojee_ingest.model import State
+from noojee_ingest.pipeline.accountable import accountable
 from noojee_ingest.pipeline.errors import AudioDamaged, NothingToDecide, PipelineError
 from noojee_ingest.pipeline.index import refuse_other_store
 from noojee_ingest.pipeline.phone import Clock
 from noojee_ingest.pipeline.places import open_store
 from noojee_ingest.pipeline.progress import Tally
-from noojee_ingest.pipeline.quarantine import cleared, later, put_back, withdraw_audio
+from noojee_ingest.pipeline.quarantine import later, put_back, withdraw_audio
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.spool import Spool
 from noojee_ingest.pipeline.work import present
@@ -43,6 +46,14 @@ CHANGES: Mapping[Verdict, tuple[State, ...]] = {
 }
 """The states of the legs that each decision is about. A leg that is quarantined already gets no second decision: what
 is left to do of the first is done."""
+
+REACHED: Mapping[Verdict, tuple[State, ...]] = {
+    Verdict.RETRY: (State.DISCOVERED, State.ARCHIVED, State.QUARANTINED),  # the last two: a run was as quick
+    Verdict.EXCUSE: (State.EXCUSED,),
+    Verdict.QUARANTINE: (State.QUARANTINED,),
+    Verdict.RELEASE: (State.ARCHIVED,),
+}
+"""The states of legs of which a decision is in force. In another one they are where someone else decided meanwhile."""
 
 AT_ONCE = 500
 """Legs that are decided together."""
@@ -60,9 +71,11 @@ class Selection:
 class Decided:
     """What became of one leg.
 
-    ``result`` is ``done``; ``left``, it was in another state by then; ``held``, decided, and a lock keeps its audio in
-    the archive until ``held_until`` (UTC; ``None``: until it is lifted); ``failed`` or ``damaged``, for the reason
-    ``problem``. ``event_id`` is the decision's, ``""`` where none was journalled.
+    ``result`` is ``done``; ``left``, it was in another state by then; ``overtaken``, somebody decided otherwise at the
+    same time, and that is in force; ``held``, decided, and a lock keeps its audio in the archive until ``held_until``
+    (UTC; ``None``: until it is lifted); ``decided``, and what follows was not begun, for the work ended with
+    ``problem``; ``failed`` or ``damaged``, for the reason ``problem``. ``event_id`` is the decision's, ``""`` where
+    none was journalled.
     """
 
     leg_id: str
@@ -75,7 +88,7 @@ class Decided:
     problem: str = ""
 
 
-EXIT_CODES = {"damaged": 4, "failed": 1, "held": 3}
+EXIT_CODES = {"damaged": 4, "failed": 1, "decided": 1, "held": 3, "overtaken": 3}
 """The worst counts, first one first."""
 
 
@@ -103,7 +116,8 @@ def select(catalogue: Catalogue, verdict: Verdict, wanted: Search) -> Selection:
     legs = [row for row in found if row["state"] in states]
     left = Counter(row["state"] for row in found if row["state"] not in states)
     if wanted.ids and not legs:
-        raise NothingToDecide(verdict, wanted.ids, left)
+        without = any(row["judged"] != Judged.RECORDED.value for row in queries.calls_named(catalogue, wanted.ids))
+        raise NothingToDecide(verdict, wanted.ids, left, without_recording=without)
     return Selection(legs, dict(sorted(left.items())))
 
 
@@ -134,21 +148,20 @@ def decide(
     Raises BadSearch for a reason or name without text, SegmentsGone, StorageError, CatalogueError before anything is
     decided, and what ends the work on later legs.
     """
-    for what, text in (("reason", reason), ("name", name)):
-        if not text.strip() or not is_text(text):
-            raise BadSearch(f"a decision needs a {what}, in readable text")
+    reason, name = accountable("a decision", reason=reason, name=name)
     refuse_other_store(catalogue, settings)
     store = open_store(settings)
     rows = queries.legs_by_id(catalogue, leg_ids)
     site_of = {leg_id: str(rows[leg_id]["site"]) for leg_id in leg_ids if leg_id in rows}
     for slug, of_site in groupby(sorted(site_of, key=site_of.__getitem__), key=site_of.__getitem__):
-        desk = _desk(settings, catalogue, store, slug, verdict)
+        desk = open_desk(settings, catalogue, store, slug, verdict)
         those = list(of_site)
         for first in range(0, len(those), AT_ONCE):
-            yield from WAYS[verdict](desk, verdict, those[first : first + AT_ONCE], reason.strip(), name.strip())
+            yield from WAYS[verdict](desk, verdict, those[first : first + AT_ONCE], reason, name)
 
 
-def _desk(settings: Settings, catalogue: Catalogue, store: Store, slug: str, verdict: Verdict) -> Desk:
+def open_desk(settings: Settings, catalogue: Catalogue, store: Store, slug: str, verdict: Verdict) -> Desk:
+    """The desk for one site; one that the settings no longer name has the clock of this machine."""
     site = settings.sites.get(slug)
     spool = Spool(
         settings.spool.path,
@@ -167,13 +180,11 @@ def _current(desk: Desk, verdict: Verdict, leg_ids: Sequence[str]) -> Iterator[t
 
 
 def _journalled(desk: Desk, verdict: Verdict, rows: Sequence[queries.Row], reason: str, name: str) -> dict[str, str]:
-    """Journal a decision about each of these legs, together with what it ends. Gives the event ids, by leg."""
-    if not rows:
-        return {}
-    now = later(desk, [row["leg_id"] for row in rows])
+    """Journal a decision about each of these legs. Gives the event ids, by leg."""
+    times = later(desk, [row["leg_id"] for row in rows])
     decisions = [
         LegAppraised(
-            time=now,
+            time=times[row["leg_id"]],
             actor=desk.actor,
             supersedes=row["open_facts"],
             site=desk.site,
@@ -185,23 +196,20 @@ def _journalled(desk: Desk, verdict: Verdict, rows: Sequence[queries.Row], reaso
         )
         for row in rows
     ]
-    events: list[Event] = [*decisions]
-    if verdict is Verdict.RELEASE:
-        for audio in queries.audio_of(desk.catalogue, [row["leg_id"] for row in rows]):
-            notes = notes_of(desk.catalogue, audio["key"])
-            events += cleared(desk, audio, list(notes.values()), now)
-    record(desk, events)
+    record(desk, decisions)
     return {one.leg_id: one.event_id for one in decisions}
 
 
 def _decide_only(desk: Desk, verdict: Verdict, leg_ids: Sequence[str], reason: str, name: str) -> Iterator[Decided]:
-    """Retry and excuse: nothing follows but another state."""
+    """Retry and excuse: nothing follows but another state. What came in between is answered too, once."""
     current = list(_current(desk, verdict, leg_ids))
     told = _journalled(desk, verdict, [row for row, applies in current if applies], reason, name)
+    again = [row for row, applies in _current(desk, verdict, list(told)) if applies and not _reached(verdict, row)]
+    told |= _journalled(desk, verdict, again, reason, name)
     now = queries.legs_by_id(desk.catalogue, leg_ids)
     for row, applies in current:
         leg_id = row["leg_id"]
-        yield _told(row, now[leg_id], told.get(leg_id, ""), {} if applies else LEFT)
+        yield _told(verdict, row, now[leg_id], told.get(leg_id, ""), {} if applies else LEFT)
 
 
 def _quarantine(desk: Desk, verdict: Verdict, leg_ids: Sequence[str], reason: str, name: str) -> Iterator[Decided]:
@@ -209,7 +217,7 @@ def _quarantine(desk: Desk, verdict: Verdict, leg_ids: Sequence[str], reason: st
     current = list(_current(desk, verdict, leg_ids))
     new = [row for row, _ in current if row["state"] == State.ARCHIVED.value]
     told = _journalled(desk, verdict, new, reason, name)
-    for row, applies in current:
+    for number, (row, applies) in enumerate(current):
         fate: Mapping[str, Any] = {} if applies else LEFT
         if applies:
             try:
@@ -218,25 +226,33 @@ def _quarantine(desk: Desk, verdict: Verdict, leg_ids: Sequence[str], reason: st
             except Held:
                 fate = {"result": "held"}
             except WHAT_MAY_GO_WRONG as error:
-                fate = _went_wrong(error)
-        now = queries.legs_by_id(desk.catalogue, [row["leg_id"]])[row["leg_id"]]
-        yield _told(row, now, told.get(row["leg_id"], ""), fate)
+                if not isinstance(error, ENDS_THE_WORK):
+                    fate = _went_wrong(error)
+                else:
+                    rest = [row for row, applies in current[number:] if applies]
+                    fate = {"result": "decided", "problem": str(error)}
+                    yield from (_told(verdict, row, row, told.get(row["leg_id"], ""), fate) for row in rest)
+                    raise
+        yield _told(verdict, row, _now(desk, row), told.get(row["leg_id"], ""), fate)
 
 
 def _release(desk: Desk, verdict: Verdict, leg_ids: Sequence[str], reason: str, name: str) -> Iterator[Decided]:
     """Put the audio back first, then decide, then look again: a night may have withdrawn it in between."""
-    for row, applies in _current(desk, verdict, leg_ids):
+    for leg_id in leg_ids:
+        ((row, applies),) = _current(desk, verdict, [leg_id])
         fate: Mapping[str, Any] = {} if applies else LEFT
         told: dict[str, str] = {}
         if applies:
             try:
-                put_back(desk, row["leg_id"])
+                put_back(desk, leg_id)
                 told = _journalled(desk, verdict, [row], reason, name)
-                put_back(desk, row["leg_id"])
+                finish = put_back if quarantine_of(desk.catalogue, leg_id) is None else withdraw_audio
+                finish(desk, leg_id)
             except WHAT_MAY_GO_WRONG as error:
+                with suppress(*WHAT_MAY_GO_WRONG):  # else a night does it
+                    withdraw_audio(desk, leg_id)
                 fate = _went_wrong(error)
-        now = queries.legs_by_id(desk.catalogue, [row["leg_id"]])[row["leg_id"]]
-        yield _told(row, now, told.get(row["leg_id"], ""), fate)
+        yield _told(verdict, row, _now(desk, row), told.get(leg_id, ""), fate)
 
 
 WAYS = {
@@ -252,12 +268,26 @@ WHAT_MAY_GO_WRONG = (PipelineError, StorageError)
 """With one leg; others may fare better."""
 
 
+ENDS_THE_WORK = (StoreFailure, SegmentsGone)
+"""What every other leg would meet as well."""
+
+
 def _went_wrong(error: Exception) -> dict[str, Any]:
-    if isinstance(error, StoreFailure | SegmentsGone):
+    if isinstance(error, ENDS_THE_WORK):
         raise error
     return {"result": "damaged" if isinstance(error, AudioDamaged | Damaged) else "failed", "problem": str(error)}
 
 
-def _told(was: queries.Row, now: queries.Row, event_id: str, fate: Mapping[str, Any]) -> Decided:
+def _now(desk: Desk, row: queries.Row) -> queries.Row:
+    return queries.legs_by_id(desk.catalogue, [row["leg_id"]])[row["leg_id"]]
+
+
+def _reached(verdict: Verdict, row: queries.Row) -> bool:
+    return State(row["state"]) in REACHED[verdict]
+
+
+def _told(verdict: Verdict, was: queries.Row, now: queries.Row, event_id: str, fate: Mapping[str, Any]) -> Decided:
     fate = {"result": "done", "event_id": event_id, **fate}
+    if fate["result"] in {"done", "held"} and not _reached(verdict, now):
+        fate |= {"result": "overtaken", "held_until": None}
     return Decided(leg_id=was["leg_id"], site=was["site"], was=was["state"], state=now["state"], **fate)

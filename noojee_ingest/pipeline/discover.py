@@ -12,8 +12,10 @@ from noojee_ingest.catalogue import queries
 from noojee_ingest.model import Leg, View, identity_digest
 from noojee_ingest.noojee import Answer, AuthenticationFailed, Interrupted, NoojeeError, NotFound, TimedOut, Unreachable
 from noojee_ingest.pipeline.answers import Question, take_calls, take_legs
+from noojee_ingest.pipeline.archivist import Archivist
 from noojee_ingest.pipeline.errors import PhoneSystemDown
 from noojee_ingest.pipeline.explain import explanation
+from noojee_ingest.pipeline.hours import hours_of
 from noojee_ingest.pipeline.work import Work
 
 REPEAT_AFTER = timedelta(hours=20)
@@ -51,49 +53,55 @@ def question_due(asked: Sequence[queries.Asked], ended: datetime, now: datetime,
     """
     if not asked:
         return True
+    if is_settled(asked, ended, lookback):
+        return False
     last = asked[-1]
     if last.at < ended + lookback:
         return now >= ended + lookback
-    if len(asked) == 1:
+    return now - last.at >= REPEAT_AFTER
+
+
+def is_settled(asked: Sequence[queries.Asked], ended: datetime, lookback: timedelta) -> bool:
+    """Whether a list will never be due again about something that ended at ``ended``: see ``question_due``."""
+    if not asked or asked[-1].at < ended + lookback:
         return False
-    return last.digest != asked[-2].digest and now - last.at >= REPEAT_AFTER
+    return len(asked) == 1 or asked[-1].digest == asked[-2].digest
 
 
 def hour_scope(day: date, hour: int) -> str:
     return f"{day.isoformat()}T{hour:02d}"
 
 
-def hour_end(work: Work, day: date, hour: int) -> datetime:
-    """The instant at which an hour of site time is over; of an hour that happens twice, the second time."""
-    begin = datetime.combine(day, time(hour, fold=1), work.zone)
-    return begin.astimezone(UTC) + timedelta(hours=1)
+def hours_over(work: Archivist, day: date) -> dict[int, datetime]:
+    """The hours of a day that the by-hour list can be asked about: those over for ``nightly.settle_minutes``.
 
-
-def hours_over(work: Work, day: date) -> list[int]:
-    """The hours of a day that the by-hour list can be asked about: those over for ``nightly.settle_minutes``."""
+    Each with the instant (UTC) at which it was over, as ``hours_of`` has them.
+    """
     if not work.of_site.by_hour:
-        return []
+        return {}
     settled = work.clock() - timedelta(minutes=work.settings.nightly.settle_minutes)
-    return [hour for hour in range(24) if hour_end(work, day, hour) <= settled]
+    return {hour: over for hour, over in hours_of(day, work.zone).items() if over <= settled}
 
 
-def hours_due(work: Work, days: Sequence[date]) -> list[tuple[date, int]]:
+def hours_due(work: Archivist, days: Sequence[date]) -> list[tuple[date, int]]:
     """The hours of these days that the by-hour list is to be asked about now, oldest first."""
     now = work.clock()
-    hours = {hour_scope(day, hour): (day, hour) for day in sorted(days) for hour in hours_over(work, day)}
+    hours = {
+        hour_scope(day, hour): (day, hour, over) for day in sorted(days) for hour, over in hours_over(work, day).items()
+    }
     asked = queries.answers(work.catalogue, work.site, View.BY_HOUR, hours)
     lookback = timedelta(days=work.settings.nightly.lookback_days)
     return [
         (day, hour)
-        for scope, (day, hour) in hours.items()
-        if question_due(asked.get(scope, []), hour_end(work, day, hour), now, lookback)
+        for scope, (day, hour, over) in hours.items()
+        if question_due(asked.get(scope, []), over, now, lookback)
     ]
 
 
-def unlisted_hours(work: Work, day: date) -> int:
+def unlisted_hours(work: Archivist, day: date) -> int:
     """Hours of a day that are over and that nobody has listed yet."""
-    listed = queries.hours_listed(work.catalogue, work.site, day, day + timedelta(days=1)).get(day, 0)
-    return max(0, len(hours_over(work, day)) - listed)
+    listed = queries.hours_listed(work.catalogue, work.site, day, day + timedelta(days=1)).get(day, set())
+    return len(hours_over(work, day).keys() - listed)
 
 
 def list_hours(work: Work, hours: Iterable[tuple[date, int]], done: Discovery) -> Iterator[list[Leg]]:
@@ -142,7 +150,7 @@ def poll_call_records(work: Work, done: Discovery) -> None:
     done.polled = True
 
 
-def calls_due(work: Work, days: Sequence[date]) -> list[tuple[str, str]]:
+def calls_due(work: Archivist, days: Sequence[date]) -> list[tuple[str, str]]:
     """Scope and unique id of the calls of these days to ask about now: without a known leg, and no rule says why."""
     now = work.clock()
     lookback = timedelta(days=work.settings.nightly.lookback_days)
@@ -193,7 +201,7 @@ def _answer(work: Work, done: Discovery, ask: Callable[[], Answer[Entry]]) -> An
     return answer
 
 
-def call_end(work: Work, call: queries.Row) -> datetime:
+def call_end(work: Archivist, call: queries.Row) -> datetime:
     """When a call record's call was over, as far as it says; the begin of its day (site time) where it does not."""
     called: datetime | None = call["called"]
     if called is None:

@@ -11,6 +11,7 @@
     ├── NoSuchDay           nothing was begun
     ├── NotKnown            no call or leg has this id
     ├── NotArchived         there is no audio to give
+    ├── BadSelection        what is to be checked is not told as it can be understood
     ├── NothingToDecide     none of the legs named is in a state that the decision changes
     ├── CannotRelease       the bytes of a quarantined leg are no more
     ├── OutputProblem       what was got cannot be written where it was asked for
@@ -108,12 +109,31 @@ class AudioDamaged(PipelineError):
 
 
 class NothingToDecide(PipelineError):
-    def __init__(self, verdict: str, names: Sequence[str], states: Mapping[str, int]) -> None:
+    """``without_recording``: the names are those of calls that have no legs."""
+
+    def __init__(
+        self,
+        verdict: str,
+        names: Sequence[str],
+        states: Mapping[str, int],
+        *,
+        what: str = "leg",
+        without_recording: bool = False,
+    ) -> None:
         told = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+        hint = "See `noojee-ingest show` for their history, docs/format.md for the way from each state."
+        if without_recording and verdict in {"excuse", "retry"}:
+            hint = f"A call without a recording has this id: `noojee-ingest {verdict} --calls` is about such calls."
         super().__init__(
-            f"to {verdict} {', '.join(map(repr, names))}: {f'its legs are {told}' if told else 'no leg has this id'}",
-            "See `noojee-ingest show` for their history, docs/format.md for the way from each state.",
+            f"to {verdict} {', '.join(map(repr, names))}: "
+            f"{f'its {what}s are {told}' if told else f'no {what} has this id'}",
+            hint,
         )
+
+
+class BadSelection(PipelineError):
+    def __init__(self, text: str, hint: str) -> None:
+        super().__init__(f"{text!a} does not say what is to be checked", f"{hint[0].upper()}{hint[1:]}.")
 
 
 class CannotRelease(PipelineError):

@@ -1,17 +1,31 @@
-"""Get: a leg's audio out of the archive, its checksum verified on the way."""
+"""Get: a leg's audio out of the archive, its checksum verified on the way.
+
+Who gets it, and why, is journalled before the first byte is given out: where that cannot be written, nobody gets it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
 from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
+from noojee_ingest import model
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.journal.events import Accessed
 from noojee_ingest.model import State
+from noojee_ingest.pipeline.accountable import accountable
 from noojee_ingest.pipeline.errors import AudioDamaged, NotArchived, NotKnown
 from noojee_ingest.pipeline.index import refuse_other_archive
+from noojee_ingest.pipeline.places import open_archive
+from noojee_ingest.pipeline.progress import Tally
+from noojee_ingest.pipeline.record import record
+from noojee_ingest.pipeline.work import present
+from noojee_ingest.settings import Settings
 from noojee_ingest.storage.errors import Damaged, NotFound
 from noojee_ingest.storage.root import Root
 
@@ -20,12 +34,13 @@ CHUNK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ArchivedAudio:
-    """Audio that the catalogue names. ``size`` in bytes, ``sha256`` in hex of the whole file.
+    """Audio that the catalogue names. ``size`` in bytes, ``sha256`` in hex of the whole file, ``site`` a slug.
 
     ``version_id`` is that of the object that was stored, ``""`` where the store had no versions.
     """
 
     leg_id: str
+    site: str
     call_record_id: str
     unique_id: str
     leg: str
@@ -61,10 +76,11 @@ def find_audio(
     archived = {row["leg_id"]: row for row in rows if row["state"] == State.ARCHIVED.value}
     if not archived:
         states = ", ".join(sorted({f"{row['state']} {row['cause']}".strip() for row in rows}))
-        raise NotArchived(name, f"its state is {states}", "See `noojee-ingest show` for its history.")
+        raise NotArchived(name, f"its state is {states}", SEE_HISTORY)
     found = [
         ArchivedAudio(
             leg_id=row["leg_id"],
+            site=row["site"],
             call_record_id=archived[row["leg_id"]]["call_record_id"] or "",
             unique_id=archived[row["leg_id"]]["unique_id"] or "",
             leg=archived[row["leg_id"]]["leg"] or "",
@@ -85,7 +101,88 @@ def find_audio(
     return found, without
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Of the store the archive alone: who gives audio out need have no right to the other roots."""
+
+    archive: Root
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where audio of one site is given out, at one instant."""
+
+    site: str
+    store: Place
+    catalogue: Catalogue
+    at: datetime
+    actor: str = "get"
+    tally: Tally = field(default_factory=Tally)
+
+    def clock(self) -> datetime:
+        return self.at
+
+
 def get(
+    settings: Settings, catalogue: Catalogue, wanted: Sequence[ArchivedAudio], *, reason: str, name: str
+) -> GivenOut:
+    """Journal who gets this audio and why, then give it out: ``GivenOut.copy`` writes it, one after the other.
+
+    ``reason`` and ``name`` (who gets it) are kept as what is personal. What is of one site is journalled in one
+    segment. That somebody had it is said from then on, whether they came to copy it or not.
+    Raises BadSearch for a reason or name without text, NotArchived where a leg is archived no more, SegmentsGone,
+    StorageError, CatalogueError: then nothing is given out.
+    """
+    reason, name = accountable("giving audio out", reason=reason, name=name)
+    archive = open_archive(settings)
+    refuse_other_archive(catalogue, archive)
+    for slug, of_site in groupby(sorted(wanted, key=lambda one: one.site), key=lambda one: one.site):
+        site = settings.sites.get(slug)
+        now = present(site) if site else model.now_utc()
+        day = model.site_day(now, site.zone if site else ZoneInfo("UTC"))
+        counter = Counter(slug, Place(archive), catalogue, now)
+        record(
+            counter,
+            [
+                Accessed(
+                    time=now,
+                    actor=counter.actor,
+                    site=slug,
+                    day=day,
+                    leg_id=one.leg_id,
+                    sha256=one.sha256,
+                    reason=reason,
+                    name=name,
+                )
+                for one in of_site
+            ],
+        )
+    legs = queries.legs_by_id(catalogue, {one.leg_id for one in wanted})
+    for leg_id, row in legs.items():
+        if row["state"] != State.ARCHIVED.value:  # somebody decided about it meanwhile
+            raise NotArchived(leg_id, f"its state is {row['state']}", SEE_HISTORY)
+    return GivenOut(catalogue, archive, tuple(wanted))
+
+
+SEE_HISTORY = "See `noojee-ingest show` for its history."
+
+
+@dataclass(frozen=True, slots=True)
+class GivenOut:
+    """Audio of which it is journalled who gets it."""
+
+    catalogue: Catalogue
+    archive: Root
+    audio: tuple[ArchivedAudio, ...]
+
+    def copy(self, audio: ArchivedAudio, target: BinaryIO, *, progress: Callable[[int], None] = lambda _: None) -> None:
+        """Copy one of them into ``target``, as ``read_audio``. Raises ValueError for any other."""
+        if audio not in self.audio:
+            raise ValueError(f"leg {audio.leg_id} is not among what is given out")
+        read_audio(self.catalogue, self.archive, audio, target, progress=progress)
+
+
+def read_audio(
     catalogue: Catalogue,
     archive: Root,
     audio: ArchivedAudio,

@@ -11,6 +11,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from noojee_ingest.catalogue import queries
+from noojee_ingest.catalogue.changes import legs_to_fetch_again
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.processes import this_process
 from noojee_ingest.catalogue.runs import first_run, living_runs
@@ -33,6 +34,7 @@ from noojee_ingest.pipeline.reconcile import reconcile
 from noojee_ingest.pipeline.recover import Recovery, recover
 from noojee_ingest.pipeline.report import Bounds, NightReport, report_day
 from noojee_ingest.pipeline.run import noted
+from noojee_ingest.pipeline.statement import state_day
 from noojee_ingest.pipeline.work import Work
 
 
@@ -82,7 +84,7 @@ class Night:
     recovery: Recovery = field(default_factory=Recovery)
 
     def legs(self) -> Iterator[Leg]:
-        """The legs to fetch: those left over, then those discovered, as they come."""
+        """The legs to fetch: those left over, those discovered, as they come, and those that changed later."""
         work = self.work
         left = queries.legs_due(work.catalogue, work.site, work.clock(), self.only)
         work.tally.add(legs_found=len(left))
@@ -95,6 +97,7 @@ class Night:
             yield from self._new(found)
         for found in ask_about_calls(work, self.days, self.discovery):
             yield from self._new(found)
+        yield from legs_to_fetch_again(work.catalogue, work.site, {*self.days, *self.touched}, work.clock())
 
     def _new(self, legs: list[Leg]) -> list[Leg]:
         self.touched.update(leg.day for leg in legs)
@@ -169,6 +172,7 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
     if not work.stop.is_set():
         for one in sorted(night.touched):
             reconcile(work, one)
+            state_day(work, one)
     published = publish_changes(work)
     work.tally.stage = "done"
     return NightReport(
@@ -194,11 +198,12 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
 
 
 def _days_of_work(work: Work, days: Sequence[date], main_day: date, day: date | None) -> set[date]:
-    """The days that this night works on: its own, those to be listed, those still open, those with legs left over."""
+    """The days that this night works on: its own, those to be listed, those still open, those with legs to fetch."""
     left = queries.legs_due(work.catalogue, work.site, work.clock(), day)
     listing = {one for one, _ in hours_due(work, days)}
     still_open = {one for one in days if _is_open(work, one)}
-    return {main_day, *listing, *still_open, *(leg.day for leg in left)}
+    changed = legs_to_fetch_again(work.catalogue, work.site, days, work.clock())
+    return {main_day, *listing, *still_open, *(leg.day for leg in (*left, *changed))}
 
 
 def _unfinished(work: Work, night: Night, untried: int) -> str:
@@ -236,7 +241,7 @@ def _unkept(work: Work) -> list[str]:
     if not failures:
         return []
     legs = "1 leg" if len(failures) == 1 else f"{len(failures)} legs"
-    return [f"what came for {legs} is no audio and could not be kept; a later run tries again: {failures[0]}"]
+    return [f"what came for {legs} belongs into evidence and could not be kept; a later run tries again: {failures[0]}"]
 
 
 def _skipped(work: Work, days: Sequence[date]) -> list[str]:

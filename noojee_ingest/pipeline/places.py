@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from noojee_ingest.settings import Settings
 from noojee_ingest.settings_store import FolderStore
-from noojee_ingest.storage.folder import open_folder_store
+from noojee_ingest.storage.folder import FolderRoot, open_folder_store
 from noojee_ingest.storage.root import Root, RootName, Store
 
 
@@ -27,6 +27,23 @@ def open_root(settings: Settings, name: RootName) -> Root:
     return open_s3_root(settings.store.options(connections=settings.archive.workers), name)
 
 
+def open_archive(settings: Settings) -> Root:
+    """The archive alone, to read it and to write to its journal: nothing is asked of the other roots, and none is made.
+
+    Raises StoreUnavailable, StoreReadOnly, StoreFull.
+    """
+    archive = open_root(settings, RootName.ARCHIVE)
+    if isinstance(settings.store, FolderStore):
+        archive = FolderRoot(RootName.ARCHIVE, settings.store.path / RootName.ARCHIVE)
+    return archive
+
+
 def store_exists(settings: Settings) -> bool:
-    """Whether there is a store yet; buckets are made before their settings are written."""
-    return not isinstance(settings.store, FolderStore) or settings.store.path.exists()
+    """Whether there is a store yet; buckets are made before their settings are written.
+
+    An empty folder is none, such as the root of a new disk.
+    """
+    if not isinstance(settings.store, FolderStore):
+        return True
+    path = settings.store.path
+    return (path / RootName.ARCHIVE).exists() or (path.exists() and not path.is_dir())

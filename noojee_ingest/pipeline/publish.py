@@ -8,15 +8,16 @@ that are no older than the mark. So whoever is overtaken or dies, a day whose ob
 a day again that did not change costs reading it, and two HEADs.
 
 A lake may be lost, in part or wholly, or be another one than before. So each time it is asked for its id, and its days
-of the site are listed once for each table: a day whose object is not there counts as changed, and in another lake than
-the one noted every day is dirty. That costs a line of a listing, and a row of sums, for each day of the archive.
+of the site are listed once for each table: a day whose object is not there counts as changed, and where another lake
+is noted, or none, every day is dirty, those too that the lake alone has. That costs a line of a listing, and a row of
+sums, for each day of the archive.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -147,17 +148,17 @@ def _changed(catalogue: Catalogue, lake: Root, site: str) -> dict[date, str | No
     """
     from noojee_ingest.lake.publish import lake_id  # noqa: PLC0415  pyarrow is slow to import
 
-    note_lake(catalogue, site, lake_id(lake))
-    lacking = _lacking(catalogue, lake, site)
+    there = _published(lake, site)
+    note_lake(catalogue, site, lake_id(lake), {day for _, _, day in there})
+    lacking = _lacking(catalogue, there, site)
     marks = dirty_days(catalogue, site)
     alone = len(living_runs(catalogue, site)) <= 1  # ours
     return {**dict.fromkeys(lacking), **{day: mark if alone else None for day, mark in marks.items()}}
 
 
-def _lacking(catalogue: Catalogue, lake: Root, site: str) -> set[date]:
+def _lacking(catalogue: Catalogue, there: Set[tuple[str, str, date]], site: str) -> set[date]:
     """The days of a site that have rows for a table, by their sums, and no object of it."""
     sums = queries.day_sums(catalogue, site)
-    there = _published(lake, site)
     return {
         row["day"]
         for row in sums

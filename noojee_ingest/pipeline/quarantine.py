@@ -5,15 +5,17 @@ copied to ``evidence``, the copy is read back and hashed, the object is withdraw
 Each step looks at what is there and not at what a run before it did, so whoever dies in between loses nothing, and the
 next run, or the same verb, goes on: at every moment the bytes are in ``archive`` or, checked, in ``evidence``.
 
-Back: the object is put under its own key, and only then is the release journalled. What is withdrawn at that very
-moment by another process is put back by whichever of the two looks last.
+Back: what is noted of the object is ended, so that the next night withdraws it again should the release not come about;
+the object is put under its own key; and only then is the release journalled. What is withdrawn at that very moment by
+another process is put back by whichever of the two looks last.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from contextlib import suppress
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -24,22 +26,30 @@ from noojee_ingest.journal.lines import instant_text
 from noojee_ingest.model import FindingKind, State
 from noojee_ingest.pipeline.errors import AudioDamaged, CannotRelease, PipelineError
 from noojee_ingest.pipeline.record import Writer, record
-from noojee_ingest.pipeline.spool import Spool
+from noojee_ingest.pipeline.spool import Spool, Spooled
 from noojee_ingest.pipeline.store import create_or_adopt
 from noojee_ingest.storage.errors import Held, NotFound, StorageError
-from noojee_ingest.storage.root import Root, Stored
+from noojee_ingest.storage.root import Root, Store, Stored
+
+log = logging.getLogger(__name__)
 
 CHUNK = 1024 * 1024
 
 MOST_VERSIONS = 100
 """Of one key that are withdrawn in one go: more is not ours."""
 
+MUCH_AHEAD = timedelta(minutes=5)
+"""A clock that is so far ahead of another is wrong, one of the two."""
+
 Audio = queries.Row
 """A row of ``audio``."""
 
 
 class Custodian(Writer, Protocol):
-    """Who moves audio: it has a spool besides."""
+    """Who moves audio: it has the whole store, and a spool besides."""
+
+    @property
+    def store(self) -> Store: ...
 
     @property
     def spool(self) -> Spool: ...
@@ -59,25 +69,26 @@ def withdraw_audio(work: Custodian, leg_id: str) -> datetime | None:
     a legal hold, which has no end, and StorageError, CatalogueError, PipelineError.
     """
     held: list[Held] = []
+    away = False
     for audio in queries.audio_of(work.catalogue, [leg_id]):
         decision = quarantine_of(work.catalogue, leg_id)
         if decision is None:
             break
         notes = notes_of(work.catalogue, audio["key"])
-        if FindingKind.WITHDRAWN_OBJECT in notes and not _is_there(work.store.archive, audio["key"]):
+        if FindingKind.WITHDRAWN_OBJECT in notes and not is_there(work.store.archive, audio["key"]):
             continue
-        _keep_copy(work, audio)
         try:
-            _withdraw(work.store.archive, audio, decision)
+            _withdraw(work, audio, decision, was_held=FindingKind.HELD_OBJECT in notes)
         except Held as lock:
             held.append(lock)
             _note(work, audio, notes, FindingKind.HELD_OBJECT, _held_words(lock))
             continue
         work.store.archive.sync()
-        if quarantine_of(work.catalogue, leg_id) is None:  # released meanwhile
-            put_back(work, leg_id)
-            break
-        _note(work, audio, notes, FindingKind.WITHDRAWN_OBJECT, f"kept as evidence/{evidence_key(audio['key'])}")
+        away = True
+        if quarantine_of(work.catalogue, leg_id) is not None:
+            _note(work, audio, notes, FindingKind.WITHDRAWN_OBJECT, f"kept as evidence/{evidence_key(audio['key'])}")
+    if away and quarantine_of(work.catalogue, leg_id) is None:  # released meanwhile
+        put_back(work, leg_id)
     if endless := next((lock for lock in held if lock.until is None), None):
         raise endless
     return max((lock.until for lock in held if lock.until is not None), default=None)
@@ -87,7 +98,8 @@ def _held_words(lock: Held) -> str:
     return f"a lock holds it until {instant_text(lock.until) if lock.until else 'it is lifted'}"
 
 
-def _is_there(root: Root, key: str) -> bool:
+def is_there(root: Root, key: str) -> bool:
+    """Whether the root shows an object of this key."""
     try:
         root.head(key)
     except NotFound:
@@ -98,10 +110,10 @@ def _is_there(root: Root, key: str) -> bool:
 def _keep_copy(work: Custodian, audio: Audio) -> None:
     """See to it that evidence has the bytes, read back and hashed, so that they survive a power cut."""
     evidence, key = work.store.evidence, evidence_key(audio["key"])
-    if not _is_there(evidence, key):
-        metadata = _metadata(work.store.archive, audio)
-        archive = work.store.archive
-        _copied(work, audio, source=archive, key=audio["key"], target=evidence, name=key, metadata=metadata)
+    if not is_there(evidence, key):
+        metadata = _whole(audio, _metadata(work.store.archive, audio))
+        with _spooled(work, audio, work.store.archive, audio["key"]) as spooled:
+            create_or_adopt(evidence, key, spooled.file, sha256=spooled.sha256, metadata=metadata)
     digest = hashlib.sha256()
     with evidence.open(key) as source:
         while chunk := source.read(CHUNK):
@@ -120,10 +132,9 @@ def _metadata(archive: Root, audio: Audio) -> dict[str, str]:
     return dict(told.metadata) if told.sha256 == audio["content_sha256"] else {}
 
 
-def _copied(
-    work: Custodian, audio: Audio, *, source: Root, key: str, target: Root, name: str, metadata: dict[str, str]
-) -> Stored:
-    """Copy audio whole, its digest compared before and by the target. Raises AudioDamaged where it differs."""
+@contextmanager
+def _spooled(work: Custodian, audio: Audio, source: Root, key: str) -> Iterator[Spooled]:
+    """Audio read whole and compared. Raises AudioDamaged where it is other bytes, or there no more."""
     with work.spool.recording(audio["content_size"], leg_id=audio["leg_id"]) as spooled:
         try:
             with _opened(source, key, audio) as body:
@@ -133,7 +144,7 @@ def _copied(
             raise AudioDamaged(audio["leg_id"], f"{source.name}/{key}", "the store has it no more") from error
         if spooled.sha256 != audio["content_sha256"]:
             raise AudioDamaged(audio["leg_id"], f"{source.name}/{key}", "its bytes are not those that were archived")
-        return create_or_adopt(target, name, spooled.file, sha256=spooled.sha256, metadata=_whole(audio, metadata))
+        yield spooled
 
 
 def _whole(audio: Audio, told: dict[str, str]) -> dict[str, str]:
@@ -157,29 +168,37 @@ def _opened(root: Root, key: str, audio: Audio) -> Any:
     return root.open(key)
 
 
-def _withdraw(archive: Root, audio: Audio, decision: str) -> None:
-    """Withdraw the version that the journal names, then whatever else is in sight with the same bytes."""
-    key = audio["key"]
-    if audio["version_id"]:
+def _withdraw(work: Custodian, audio: Audio, decision: str, *, was_held: bool) -> None:
+    """Withdraw every version with these bytes, whatever hides it, once evidence has them.
+
+    ``was_held``: first ask whether it still is, for then the copy need not be read. Raises Held, AudioDamaged.
+    """
+    archive, key = work.store.archive, audio["key"]
+    if was_held:
         with suppress(NotFound):
-            archive.withdraw(key, version_id=audio["version_id"], decision=decision)
+            archive.refuse_if_held(key)
+    _keep_copy(work, audio)
     for _ in range(MOST_VERSIONS):
-        try:
-            there = archive.head(key)
-        except NotFound:
-            return
-        if there.sha256 != audio["content_sha256"]:
+        there = _versions(archive, audio)
+        if not there:
             break
-        archive.withdraw(key, version_id=there.version_id, decision=decision)
-    raise AudioDamaged(audio["leg_id"], f"archive/{key}", "another object is there in its place")
+        for stored in there:
+            with suppress(NotFound):  # another process was first
+                archive.withdraw(key, version_id=stored.version_id, decision=decision)
+    if is_there(archive, key):
+        raise AudioDamaged(audio["leg_id"], f"archive/{key}", "another object is there in its place")
+
+
+def _versions(archive: Root, audio: Audio) -> list[Stored]:
+    return [stored for stored in archive.versions(audio["key"]) if stored.sha256 == audio["content_sha256"]]
 
 
 def _note(work: Writer, audio: Audio, notes: dict[FindingKind, Note], kind: FindingKind, detail: str) -> None:
     """Journal what became of an object; the same words again would say nothing. Any other note on it is over."""
     if kind in notes and notes[kind].detail == detail:
         return
-    now = later(work, [audio["leg_id"]])
-    events = cleared(work, audio, [note for other, note in notes.items() if other is not kind], now)
+    now = later(work, [audio["leg_id"]])[audio["leg_id"]]
+    events = _cleared(work, audio, [note for other, note in notes.items() if other is not kind], now)
     events.append(
         ObjectNoted(
             time=now,
@@ -199,7 +218,7 @@ ENDED_BY_RELEASE = frozenset({FindingKind.WITHDRAWN_OBJECT, FindingKind.HELD_OBJ
 """What is noted of the objects of quarantined legs alone."""
 
 
-def cleared(work: Writer, audio: Audio, notes: list[Note], now: datetime) -> list[ObjectNoted]:
+def _cleared(work: Writer, audio: Audio, notes: list[Note], now: datetime) -> list[ObjectNoted]:
     """The events that end these notes."""
     return [
         ObjectNoted(
@@ -218,35 +237,51 @@ def cleared(work: Writer, audio: Audio, notes: list[Note], now: datetime) -> lis
     ]
 
 
-def later(work: Writer, leg_ids: list[str]) -> datetime:
-    """The present, or, where the clock of another writer is ahead, just after what it said last of these legs."""
-    said = last_told(work.catalogue, leg_ids)
-    return max([work.clock(), *(time + timedelta(microseconds=1) for time in said.values())])
+def later(work: Writer, leg_ids: Sequence[str]) -> dict[str, datetime]:
+    """Of each leg the present, or, where the clock of another writer is ahead, just after what it said last of it."""
+    now = work.clock()
+    times = dict.fromkeys(leg_ids, now)
+    for leg_id, told in last_told(work.catalogue, leg_ids).items():
+        times[leg_id] = max(now, told + timedelta(microseconds=1))
+    ahead = [leg_id for leg_id in leg_ids if times[leg_id] - now > MUCH_AHEAD]
+    if ahead:
+        latest = instant_text(max(times[leg_id] for leg_id in ahead))
+        log.warning("the journal is ahead of this clock about %d legs, as far as %s: compare", len(ahead), latest)
+    return times
 
 
 def put_back(work: Custodian, leg_id: str) -> None:
     """Put withdrawn audio of a leg back into the archive, under its own keys; what is there already stays.
 
+    Where the leg is still quarantined afterwards, the next night withdraws it again.
     Raises CannotRelease where evidence has it no more, AudioDamaged where evidence or archive has other bytes, and
     StorageError, PipelineError.
     """
     archive, evidence = work.store.archive, work.store.evidence
+    away: list[tuple[Audio, str, dict[str, str]]] = []
     for audio in queries.audio_of(work.catalogue, [leg_id]):
+        name = evidence_key(audio["key"])
         try:
             there = archive.head(audio["key"])
         except NotFound:
-            pass
-        else:
-            if there.sha256 != audio["content_sha256"]:
-                raise AudioDamaged(leg_id, f"archive/{audio['key']}", "another object is there in its place")
+            try:
+                away.append((audio, name, _whole(audio, dict(evidence.head(name).metadata))))
+            except NotFound as error:
+                raise CannotRelease(leg_id, name) from error
             continue
-        name = evidence_key(audio["key"])
-        try:
-            metadata = dict(evidence.head(name).metadata)
-        except NotFound as error:
-            raise CannotRelease(leg_id, name) from error
-        _copied(work, audio, source=evidence, key=name, target=archive, name=audio["key"], metadata=metadata)
+        if there.sha256 != audio["content_sha256"]:
+            raise AudioDamaged(leg_id, f"archive/{audio['key']}", "another object is there in its place")
+        _end_notes(work, audio)
+    for audio, name, metadata in away:
+        with _spooled(work, audio, evidence, name) as spooled:
+            _end_notes(work, audio)  # before the first byte: else nobody would know that it is to be withdrawn again
+            create_or_adopt(archive, audio["key"], spooled.file, sha256=spooled.sha256, metadata=metadata)
     archive.sync()
+
+
+def _end_notes(work: Writer, audio: Audio) -> None:
+    notes = notes_of(work.catalogue, audio["key"])
+    record(work, _cleared(work, audio, list(notes.values()), later(work, [audio["leg_id"]])[audio["leg_id"]]))
 
 
 def finish_quarantines(work: Custodian, leg_ids: Iterable[str]) -> tuple[int, list[str]]:

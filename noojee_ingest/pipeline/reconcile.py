@@ -9,18 +9,18 @@ from noojee_ingest.journal.events import CallAppraised, Event, LegAppraised, Ver
 from noojee_ingest.journal.fold import Judged
 from noojee_ingest.model import View, identity_digest
 from noojee_ingest.pipeline.archive import NOT_THERE, ended
+from noojee_ingest.pipeline.archivist import Archivist
 from noojee_ingest.pipeline.discover import call_end
-from noojee_ingest.pipeline.explain import explanation
+from noojee_ingest.pipeline.explain import explanation, is_excused
 from noojee_ingest.pipeline.record import record
-from noojee_ingest.pipeline.work import Work
 
 
-def reconcile(work: Work, day: date) -> None:
+def reconcile(work: Archivist, day: date) -> None:
     """Decide which legs of a day are missing and which of its calls rightly have no recording; journal what is new."""
     record(work, [*_missing(work, day), *_without_recording(work, day)])
 
 
-def _missing(work: Work, day: date) -> list[Event]:
+def _missing(work: Archivist, day: date) -> list[Event]:
     """Recordings that were still not there when a run asked after the lateness allowance.
 
     A leg asked for before that is due at its end (``archive.due_again``): one due later was asked for since.
@@ -48,7 +48,7 @@ def _missing(work: Work, day: date) -> list[Event]:
     return events
 
 
-def _without_recording(work: Work, day: date) -> list[Event]:
+def _without_recording(work: Archivist, day: date) -> list[Event]:
     """Calls without legs: explained by a rule, or not, once the phone system was asked about them."""
     calls = queries.calls_without_legs(work.catalogue, work.site, [day])
     scopes = {call["call_id"]: identity_digest(work.site, "unique id", call["unique_id"] or "") for call in calls}
@@ -56,6 +56,8 @@ def _without_recording(work: Work, day: date) -> list[Event]:
     now = work.clock()
     events: list[Event] = []
     for call in calls:
+        if is_excused(call):
+            continue  # a person's word; it ends by another one
         cause = explanation(work, call)
         over = call_end(work, call)
         if not cause and call["unique_id"] and scopes[call["call_id"]] not in asked:

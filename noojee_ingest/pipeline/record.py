@@ -13,11 +13,18 @@ from noojee_ingest.catalogue.runs import open_segment
 from noojee_ingest.journal.events import Event
 from noojee_ingest.journal.segment import put, segments
 from noojee_ingest.pipeline.progress import Tally
-from noojee_ingest.storage.root import Store
+from noojee_ingest.storage.root import Root
+
+
+class WithArchive(Protocol):
+    """A store, or as much of it as holds the journal."""
+
+    @property
+    def archive(self) -> Root: ...
 
 
 class Writer(Protocol):
-    """Who writes to the journal of one site: a run, or the desk at which a person decides."""
+    """Who writes to the journal of one site: a run, the desk at which a person decides, who gives audio out."""
 
     @property
     def site(self) -> str: ...
@@ -26,7 +33,7 @@ class Writer(Protocol):
     def actor(self) -> str: ...
 
     @property
-    def store(self) -> Store: ...
+    def store(self) -> WithArchive: ...
 
     @property
     def catalogue(self) -> Catalogue: ...

@@ -13,10 +13,16 @@ from noojee_ingest.catalogue.runs import drop_open_segments, is_alive, open_segm
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.events import Event, ObjectNoted
 from noojee_ingest.model import Audio, FindingKind
-from noojee_ingest.pipeline.quarantine import ENDED_BY_RELEASE, finish_quarantines, is_quarantined
-from noojee_ingest.pipeline.record import record
+from noojee_ingest.pipeline.archivist import Archivist
+from noojee_ingest.pipeline.quarantine import (
+    ENDED_BY_RELEASE,
+    evidence_key,
+    finish_quarantines,
+    is_quarantined,
+    is_there,
+)
+from noojee_ingest.pipeline.record import Writer, record
 from noojee_ingest.pipeline.store import audio_prefix, stored_event
-from noojee_ingest.pipeline.work import Work
 from noojee_ingest.storage.errors import Damaged, NotFound
 from noojee_ingest.storage.root import Stored
 
@@ -37,7 +43,7 @@ class Recovery:
     problems: list[str] = field(default_factory=list)
 
 
-def recover(work: Work, days: Iterable[date]) -> Recovery:
+def recover(work: Archivist, days: Iterable[date]) -> Recovery:
     """Apply what was put and not applied, then compare each day's audio objects with what the journal names.
 
     An object that no segment names is adopted without a download where its leg is known, else noted as an orphan. One
@@ -45,7 +51,7 @@ def recover(work: Work, days: Iterable[date]) -> Recovery:
     withdrew it. Quarantines of any day that were cut short are finished.
     """
     done = Recovery()
-    _apply_announced(work, done)
+    done.applied += apply_announced(work)
     days = sorted(set(days))
     for day in days:
         _apply_unapplied(work, day, done)
@@ -55,8 +61,12 @@ def recover(work: Work, days: Iterable[date]) -> Recovery:
     return done
 
 
-def _apply_announced(work: Work, done: Recovery) -> None:
-    """Segments that were announced: apply those that are there, forget those of dead writers that never came."""
+def apply_announced(work: Writer) -> int:
+    """Segments that were announced: apply those that are there, forget those of dead writers that never came.
+
+    Gives how many were applied. Raises JournalError, StorageError, CatalogueError.
+    """
+    applied = 0
     never_put = []
     for row in open_segments(work.catalogue):
         alive = is_alive(work.catalogue, row)
@@ -66,12 +76,13 @@ def _apply_announced(work: Work, done: Recovery) -> None:
             if not alive:
                 never_put.append(row["key"])
             continue
-        done.applied += apply(work.catalogue, found)
+        applied += apply(work.catalogue, found)
     if never_put:
         drop_open_segments(work.catalogue, never_put)
+    return applied
 
 
-def _apply_unapplied(work: Work, day: date, done: Recovery) -> None:
+def _apply_unapplied(work: Archivist, day: date, done: Recovery) -> None:
     keys = list(segment.keys(work.store.archive, segment.day_prefix(work.site, day)))
     applied = queries.segments_applied(work.catalogue, keys)
     for key in keys:
@@ -79,13 +90,13 @@ def _apply_unapplied(work: Work, day: date, done: Recovery) -> None:
             done.applied += apply(work.catalogue, segment.read(work.store.archive, key))
 
 
-def _finish(work: Work, leg_ids: Iterable[str], done: Recovery) -> None:
+def _finish(work: Archivist, leg_ids: Iterable[str], done: Recovery) -> None:
     withdrawn, problems = finish_quarantines(work, sorted(leg_ids))
     done.withdrawn += withdrawn
     done.problems += problems
 
 
-def _compare(work: Work, day: date, done: Recovery) -> list[Event]:
+def _compare(work: Archivist, day: date, done: Recovery) -> list[Event]:
     named = queries.audio_keys(work.catalogue, work.site, day)
     there = {listed.key for listed in work.store.archive.list(audio_prefix(work.site, day))}
     noted = queries.notes_of_day(work.catalogue, work.site, day)
@@ -109,9 +120,7 @@ def _compare(work: Work, day: date, done: Recovery) -> list[Event]:
         events.append(stored_event(work, leg, stored, audio, repeated=repeated, adopted=True))
     back = {key for key, kind in noted if kind is FindingKind.WITHDRAWN_OBJECT} & there & named.keys()
     _finish(work, {named[key] for key in back}, done)  # who put it back died before the release
-    gone = named.keys() - there
-    gone -= withdrawn_keys(work.catalogue, gone)
-    for key in sorted(gone):
+    for key in _gone(work, {key: named[key] for key in named.keys() - there}):
         if (key, FindingKind.GONE_OBJECT) not in noted:
             done.gone += 1
             detail = f"the journal names it for leg {named[key]}, the store shows it no more"
@@ -122,11 +131,30 @@ def _compare(work: Work, day: date, done: Recovery) -> list[Event]:
             over = key in there and not is_quarantined(owners.get(named.get(key, "")))
         elif kind is FindingKind.GONE_OBJECT:
             over = key in there
-        else:
+        elif kind is FindingKind.ORPHAN_OBJECT:
             over = key not in unnamed or key in _adopted(events)
+        else:
+            over = False  # found by a closer look than this one
         if over:
             events.append(_note(work, day, key, kind, "no longer so", cleared=True, supersedes=event_ids))
     return events
+
+
+def _gone(work: Archivist, away: dict[str, str]) -> list[str]:
+    """The keys, of those that a listing lacks, that no quarantine took away and no release is about to put back.
+
+    ``away``: by key whose audio it is.
+    """
+    withdrawn = withdrawn_keys(work.catalogue, away)
+    legs = queries.legs_by_id(work.catalogue, set(away.values()))
+    return [
+        key
+        for key, leg_id in sorted(away.items())
+        if not (
+            is_quarantined(legs.get(leg_id)) and (key in withdrawn or is_there(work.store.evidence, evidence_key(key)))
+        )
+        and not is_there(work.store.archive, key)  # put there since
+    ]
 
 
 def _adopted(events: Iterable[Event]) -> set[str]:
@@ -137,7 +165,7 @@ def _leg_id_in(key: str) -> str:
     return key.rpartition("/")[2].partition("-")[0]
 
 
-def _looked_at(work: Work, key: str) -> tuple[Stored | None, str]:
+def _looked_at(work: Archivist, key: str) -> tuple[Stored | None, str]:
     """What the store recorded of an object, or why that cannot be told: it may be nobody's, or damaged."""
     try:
         return work.store.archive.head(key), ""
@@ -164,7 +192,7 @@ def _audio_in(stored: Stored) -> Audio | None:
 
 
 def _note(
-    work: Work,
+    work: Archivist,
     day: date,
     key: str,
     kind: FindingKind,

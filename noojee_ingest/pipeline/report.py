@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from noojee_ingest.catalogue import queries
-from noojee_ingest.model import FindingKind, State
+from noojee_ingest.catalogue.decisions import quarantined_of_day
+from noojee_ingest.model import DAMAGE, State
 from noojee_ingest.pipeline.archive import ended
+from noojee_ingest.pipeline.archivist import Archivist
 from noojee_ingest.pipeline.completeness import Line
 from noojee_ingest.pipeline.discover import Discovery, unlisted_hours
+from noojee_ingest.pipeline.hours import change_of_clocks
 from noojee_ingest.pipeline.publish import Publication
 from noojee_ingest.pipeline.recover import Recovery
 from noojee_ingest.pipeline.run import not_done
@@ -31,15 +34,18 @@ class Gap:
 
 @dataclass(frozen=True)
 class DayReport:
-    """A day of a site. ``hours`` by the hour of site time, ``None`` = unknown; ``overdue``: pending for too long."""
+    """A day of a site. ``hours`` by the hour of site time, ``None`` = unknown; ``overdue``: pending for too long;
+    ``clocks``: what the site's clocks did, in a sentence, on a day on which they changed."""
 
     day: date
     hours: dict[int | None, Line]
     total: Line
     overdue: int
     unlisted_hours: int
+    clocks: str
     findings: dict[str, int]
     explanations: dict[str, int]
+    quarantined: dict[str, int]
     gaps: list[Gap]
 
     @property
@@ -49,8 +55,11 @@ class DayReport:
 
 MOST_GAPS = 50
 
+BY_PEOPLE = "decided by people"
+"""Why legs are quarantined that no rule holds back."""
 
-def report_day(work: Work, day: date) -> DayReport:
+
+def report_day(work: Archivist, day: date) -> DayReport:
     """What the catalogue knows of a day now."""
     hours: dict[int | None, Line] = {}
     total = Line()
@@ -89,8 +98,12 @@ def report_day(work: Work, day: date) -> DayReport:
         total=total,
         overdue=sum(ended(work, queries.leg_of(row)) < late for row in pending),
         unlisted_hours=unlisted_hours(work, day) if day < work.today() else 0,
+        clocks=change_of_clocks(day, work.zone),
         findings=dict(sorted(findings.items())),
         explanations={cause: number for cause, number in sorted(explanations.items()) if number},
+        quarantined={
+            cause or BY_PEOPLE: number for cause, number in quarantined_of_day(work.catalogue, work.site, day).items()
+        },
         gaps=gaps,
     )
 
@@ -180,7 +193,7 @@ class NightReport:
         """130 of an interrupted run; a verb that was sent SIGTERM ends with 143 instead."""
         if self.interrupted:
             return 130
-        if any(FindingKind.GONE_OBJECT in day.findings for day in self.days):
+        if any(kind in DAMAGE for day in self.days for kind in day.findings):
             return 4
         return 3 if self.problems or self.unfinished or any(day.has_gaps for day in self.days) else 0
 
@@ -192,7 +205,7 @@ class NightReport:
         word = {
             0: f"complete but for {pending} pending" if pending else "complete",
             3: "finished with gaps",
-            4: "finished, objects of the store are gone",
+            4: "finished, objects of the archive are gone or damaged",
             130: "interrupted",
         }[self.exit_code]
         said = f"{word}: {archived} of {expected} legs archived"

@@ -13,14 +13,19 @@ from noojee_ingest.journal import segment
 from noojee_ingest.journal.errors import SegmentsGone
 from noojee_ingest.journal.events import Event
 from noojee_ingest.journal.lines import MEMBERS
-from noojee_ingest.model import Finding
+from noojee_ingest.model import Finding, TimeMark
+from noojee_ingest.pipeline.checks import last_checked
+from noojee_ingest.pipeline.examine import evidence_name
 from noojee_ingest.storage.errors import NotFound
 from noojee_ingest.storage.root import Root
 
 
 @dataclass(frozen=True)
 class Dossier:
-    """``calls``, ``legs``, ``audio`` and ``findings`` are rows of the catalogue; ``history`` is from the journal."""
+    """``calls``, ``legs``, ``audio`` and ``findings`` are rows of the catalogue; ``history`` is from the journal.
+
+    A row of ``audio`` has a member ``checked`` besides: when it was last checked, by each strength.
+    """
 
     calls: list[queries.Row]
     legs: list[queries.Row]
@@ -44,7 +49,9 @@ def show(catalogue: Catalogue, archive: Root, name: str, *, site: str | None = N
     legs = _with_siblings(catalogue, named, calls)
     leg_ids, call_ids = [row["leg_id"] for row in legs], [row["call_id"] for row in calls]
     audio = queries.audio_of(catalogue, leg_ids)
-    keys = [row["key"] for row in audio]
+    checked = last_checked(catalogue, audio)
+    audio = [{**row, "checked": checked[row["key"]]} for row in audio]
+    keys = [name for row in audio for name in (row["key"], evidence_name(row["key"]))]
     found = queries.findings_of(catalogue, [*leg_ids, *call_ids, *keys])
     return Dossier(calls, legs, audio, found, _history(catalogue, archive, leg_ids, call_ids, keys))
 
@@ -101,6 +108,10 @@ ENVELOPE = {
 }
 
 
+UNREMARKABLE = (TimeMark.CLEAR, TimeMark.ABSENT)
+"""Of marks: a time that can be trusted, or is not there."""
+
+
 def told(event: Event, zone: ZoneInfo) -> str:
     """What an event says, in one line: its own fields that hold something, instants in site time."""
     said = [
@@ -108,8 +119,8 @@ def told(event: Event, zone: ZoneInfo) -> str:
         for member in MEMBERS[type(event)]
         if member.name not in ENVELOPE
         and member.name != type(event).object_field
-        and not member.name.endswith(("_text", "_mark"))
-        and getattr(event, member.name) not in (None, "", ())
+        and not member.name.endswith("_text")
+        and getattr(event, member.name) not in (None, "", (), *UNREMARKABLE)
         and getattr(event, member.name) is not False
     ]
     return ", ".join(said)

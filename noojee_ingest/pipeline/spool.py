@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -51,7 +51,8 @@ class Spool:
                 spooled.reserve(expected, wait=True)
             yield spooled
         finally:
-            spooled.file.close()
+            with suppress(OSError):  # of bytes that a full disk did not take; nobody wants them any more
+                spooled.file.close()
             self._give_back(spooled.reserved)
 
     def _reserve(self, size: int, leg_id: str, *, wait: bool) -> None:
@@ -91,6 +92,7 @@ class Spooled:
         self._digest.update(chunk)
         try:
             self.file.write(chunk)
+            self.file.flush()  # else a full disk is met when nobody looks for it
         except OSError as error:
             raise SpoolFailed(self._spool.path, self._leg_id, error) from error
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.runs import is_alive, last_runs, latest_run
+from noojee_ingest.catalogue.statements import Version, latest_statements
 from noojee_ingest.model import State, site_day
 from noojee_ingest.pipeline.completeness import Line
 from noojee_ingest.pipeline.deadline import deadline_of
+from noojee_ingest.pipeline.hours import hours_of
 from noojee_ingest.pipeline.night import NIGHTLY, first_night
 from noojee_ingest.pipeline.phone import of_site
 from noojee_ingest.pipeline.poll import POLL
@@ -29,13 +32,19 @@ MOST_FAILED_POLLS = 3
 
 @dataclass(frozen=True)
 class DayStatus:
-    """A day's sums. ``unlisted_hours``: never listed, ``None`` while that is no gap. ``gone``: the store lacks them."""
+    """A day's sums. ``hours``: how many the site's clocks showed. ``unlisted_hours``: never listed, ``None`` while that
+    is no gap. ``gone``: the store lacks them. ``statement``: the number of its latest one, 0: there is none.
+    ``is_below``: its night was due, and it is less complete than the target."""
 
     day: date
     sums: Line
+    hours: int
     unlisted_hours: int | None
     findings: int
     gone: int
+    statement: int = 0
+    is_final: bool = False
+    is_below: bool = False
 
     @property
     def gaps(self) -> int:
@@ -69,6 +78,16 @@ class SiteStatus:
     runs: list[RunStatus]
     older_gaps: int = 0
     older_gone: int = 0
+    target: float = 100.0
+
+    @property
+    def worst(self) -> DayStatus | None:
+        """The worst of the days shown: damage before gaps before what is below the target, then the least complete.
+
+        ``None``: they are all well.
+        """
+        bad = [day for day in self.days if day.gone or day.gaps or day.is_below]
+        return min(bad, key=_goodness, default=None)
 
     @property
     def exit_code(self) -> int:
@@ -76,6 +95,11 @@ class SiteStatus:
         if self.older_gone or any(day.gone for day in self.days):
             return 4
         return 3 if self.alarm or self.older_gaps or any(day.gaps for day in self.days) else 0
+
+
+def _goodness(day: DayStatus) -> tuple[bool, bool, float, date]:
+    complete = day.sums.complete
+    return not day.gone, not day.gaps, 100.0 if complete is None else complete, day.day
 
 
 def status(catalogue: Catalogue, settings: Settings, slug: str, *, days: int = 30) -> SiteStatus:
@@ -103,15 +127,19 @@ def status(catalogue: Catalogue, settings: Settings, slug: str, *, days: int = 3
     since = today - timedelta(days=days)
     listed = queries.hours_listed(catalogue, slug, since, today)
     gone = queries.gone_objects(catalogue, slug, [day for day, row in sums.items() if row["findings"]])
+    stated = latest_statements(catalogue, slug, [since, today])
     wanted = {since + timedelta(days=number) for number in range(days)}
     told = [
         _day(
             day,
             sums.get(day, {}),
-            unlisted=24 - listed.get(day, 0)
+            hours=hours_of(day, site.zone),
+            listed=listed.get(day, set())
             if site.by_hour and since <= day <= last_due and (day >= begin or day in listed)
             else None,
             gone=gone.get(day, 0),
+            statement=stated.get(day),
+            target=settings.nightly.target_percent if day <= last_due else None,
         )
         for day in sorted(wanted | sums.keys())
         if day >= begin or day in listed or _has_legs(sums.get(day, {}))
@@ -125,6 +153,7 @@ def status(catalogue: Catalogue, settings: Settings, slug: str, *, days: int = 3
         runs=runs,
         older_gaps=sum(day.gaps for day in older),
         older_gone=sum(day.gone for day in older),
+        target=settings.nightly.target_percent,
     )
 
 
@@ -181,7 +210,16 @@ def _fate(catalogue: Catalogue, row: queries.Row) -> str:
     return {"running": RUNNING, "died": "died"}.get(condition, f"ended with exit code {row['exit_code']}")
 
 
-def _day(day: date, row: queries.Row, *, unlisted: int | None, gone: int) -> DayStatus:
+def _day(
+    day: date,
+    row: queries.Row,
+    *,
+    hours: Mapping[int, datetime],
+    listed: set[int] | None,
+    gone: int,
+    statement: Version | None,
+    target: float | None,
+) -> DayStatus:
     sums = Line(
         states={state.value: row.get(state.value, 0) for state in State},
         audio_bytes=row.get("audio_bytes", 0),
@@ -190,7 +228,18 @@ def _day(day: date, row: queries.Row, *, unlisted: int | None, gone: int) -> Day
         calls_unexplained=row.get("calls_unexplained", 0),
         calls_unjudged=row.get("calls_unjudged", 0),
     )
-    return DayStatus(day, sums, unlisted, row.get("findings", 0), gone)
+    unlisted = None if listed is None else len(hours.keys() - listed)
+    return DayStatus(
+        day,
+        sums,
+        len(hours),
+        unlisted,
+        row.get("findings", 0),
+        gone,
+        statement=statement.number if statement else 0,
+        is_final=statement is not None and statement.final,
+        is_below=target is not None and sums.complete is not None and sums.complete < target,
+    )
 
 
 def _run(catalogue: Catalogue, row: queries.Row) -> RunStatus:

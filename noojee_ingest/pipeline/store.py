@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from noojee_ingest.journal.events import AudioStored
 from noojee_ingest.model import Audio, Finding, FindingKind, Leg
+from noojee_ingest.pipeline.archivist import Archivist
 from noojee_ingest.pipeline.spool import Spooled
 from noojee_ingest.pipeline.work import Work
 from noojee_ingest.storage.errors import AlreadyExists
@@ -35,7 +36,16 @@ def store_audio(work: Work, leg: Leg, spooled: Spooled, audio: Audio, *, repeate
     ``repeated``: unsound, but the phone system gave the same bytes twice. Raises StorageError.
     """
     began = time.monotonic()
-    metadata = {
+    metadata = audio_metadata(leg, spooled, audio, repeated=repeated)
+    key = audio_key(leg, spooled.sha256, audio.extension)
+    stored = create_or_adopt(work.store.archive, key, spooled.file, sha256=spooled.sha256, metadata=metadata)
+    work.tally.add(seconds_storing=time.monotonic() - began)
+    return stored_event(work, leg, stored, audio, repeated=repeated, adopted=False)
+
+
+def audio_metadata(leg: Leg, spooled: Spooled, audio: Audio, *, repeated: bool) -> dict[str, str]:
+    """What an audio object says of itself (docs/format.md), so that it can be adopted without a download."""
+    return {
         "leg-id": leg.leg_id,
         "sha256": spooled.sha256,
         "extension": audio.extension,
@@ -46,10 +56,21 @@ def store_audio(work: Work, leg: Leg, spooled: Spooled, audio: Audio, *, repeate
         "faults": "|".join(audio.faults).encode("ascii", "replace").decode()[:FAULTS_LENGTH].strip(),
         "repeated": "yes" if repeated else "no",
     }
-    key = audio_key(leg, spooled.sha256, audio.extension)
-    stored = create_or_adopt(work.store.archive, key, spooled.file, sha256=spooled.sha256, metadata=metadata)
-    work.tally.add(seconds_storing=time.monotonic() - began)
-    return stored_event(work, leg, stored, audio, repeated=repeated, adopted=False)
+
+
+def audio_facts(audio: AudioStored) -> dict[str, str]:
+    """The metadata of an object that is put back, from what was journalled of it."""
+    return {
+        "leg-id": audio.leg_id,
+        "sha256": audio.content_sha256,
+        "extension": audio.extension,
+        "codec": audio.codec,
+        "channels": str(audio.channels),
+        "sample-rate": str(audio.sample_rate),
+        "seconds": repr(audio.seconds),
+        "faults": "|".join(audio.faults).encode("ascii", "replace").decode()[:FAULTS_LENGTH].strip(),
+        "repeated": "yes" if any("twice" in found.detail for found in audio.findings) else "no",
+    }
 
 
 def create_or_adopt(root: Root, key: str, body: BinaryIO, *, sha256: str, metadata: Mapping[str, str]) -> Stored:
@@ -67,7 +88,9 @@ def create_or_adopt(root: Root, key: str, body: BinaryIO, *, sha256: str, metada
         return taken.found
 
 
-def stored_event(work: Work, leg: Leg, stored: Stored, audio: Audio, *, repeated: bool, adopted: bool) -> AudioStored:
+def stored_event(
+    work: Archivist, leg: Leg, stored: Stored, audio: Audio, *, repeated: bool, adopted: bool
+) -> AudioStored:
     """The fact that a leg is archived, with what is to be said of its audio."""
     return AudioStored(
         time=work.clock(),
@@ -95,7 +118,7 @@ def stored_event(work: Work, leg: Leg, stored: Stored, audio: Audio, *, repeated
     )
 
 
-def _audio_findings(work: Work, leg: Leg, audio: Audio, repeated: bool) -> list[Finding]:
+def _audio_findings(work: Archivist, leg: Leg, audio: Audio, repeated: bool) -> list[Finding]:
     found = []
     if audio.faults:
         again = "the same bytes twice" if repeated else "other bytes each time"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from noojee_ingest.model import LegEntry
 from noojee_ingest.noojee import (
@@ -19,6 +19,7 @@ from noojee_ingest.noojee import (
 from noojee_ingest.pipeline.doctor import variants
 from noojee_ingest.pipeline.doctor.asking import ONCE, Asking, short, with_lines
 from noojee_ingest.pipeline.doctor.report import PUT_TOML, Check, Result, Told, Variant
+from noojee_ingest.pipeline.hours import hours_of
 
 BY_HOUR, BY_UNIQUE_ID, BY_TAG, KIND = "by-hour list", "meta data by unique id", "meta data by tag", "key kind"
 SETTLED = timedelta(minutes=10)
@@ -105,9 +106,7 @@ def _hours(asking: Asking) -> list[tuple[date, int]]:
         datetime.combine((now - timedelta(days=1)).astimezone(zone).date(), time(11), zone),
     ]
     over = [
-        (moment.date(), moment.hour)
-        for moment in local
-        if moment.replace(minute=0, second=0, microsecond=0).astimezone(UTC) + timedelta(hours=1) + SETTLED <= now
+        (moment.date(), moment.hour) for moment in local if hours_of(moment.date(), zone)[moment.hour] + SETTLED <= now
     ]
     return list(dict.fromkeys(over))[:MOST_HOURS]
 

@@ -1,0 +1,91 @@
+"""Withhold: audio that goes to evidence first, by the site's rules, and enters the archive by a release alone.
+
+That is the one way to be ahead of a lock, which holds what is in the archive from the moment it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from noojee_ingest.catalogue.decisions import tags_and_campaigns
+from noojee_ingest.journal.events import AudioStored, Event, LegAppraised, ObjectNoted, Verdict
+from noojee_ingest.journal.segment import MOST_EVENTS
+from noojee_ingest.model import Audio, FindingKind, Leg
+from noojee_ingest.pipeline.quarantine import evidence_key
+from noojee_ingest.pipeline.record import record
+from noojee_ingest.pipeline.spool import Spooled
+from noojee_ingest.pipeline.store import audio_key, audio_metadata, create_or_adopt, stored_event
+from noojee_ingest.pipeline.work import Work
+
+
+def held_back(work: Work, legs: Sequence[Leg]) -> dict[str, str]:
+    """The legs that are to be held back, by leg id: the explanation of the first rule that fits.
+
+    Told by what is known now (``sites.<slug>.evidence_first``): a campaign that the phone system tells later holds
+    nothing back. Words are compared whatever their case. A leg that is in the archive already stays there: it was
+    released, or there was no such rule.
+    """
+    rules = work.of_site.evidence_first
+    found: dict[str, str] = {}
+    if not rules:
+        return found
+    told = tags_and_campaigns(work.catalogue, [leg.leg_id for leg in legs if not leg.again])
+    for leg_id, (tag, campaigns) in told.items():
+        of_calls = {name.casefold() for name in campaigns}
+        for rule in rules:
+            if tag.casefold() in _small(rule.tags) or of_calls & _small(rule.campaigns):
+                found[leg_id] = rule.explanation
+                break
+    return found
+
+
+def _small(names: Sequence[str]) -> set[str]:
+    return {name.casefold() for name in names}
+
+
+def withhold_audio(work: Work, leg: Leg, spooled: Spooled, audio: Audio, *, repeated: bool) -> AudioStored:
+    """Put a leg's audio into evidence, where a quarantine would put it. It would survive a power cut when this returns.
+
+    ``repeated`` as in ``store_audio``. Raises StorageError.
+    """
+    key = audio_key(leg, spooled.sha256, audio.extension)
+    metadata = audio_metadata(leg, spooled, audio, repeated=repeated)
+    evidence = work.store.evidence
+    stored = create_or_adopt(evidence, evidence_key(key), spooled.file, sha256=spooled.sha256, metadata=metadata)
+    evidence.sync()
+    where = replace(stored, key=key, version_id="")  # those that it will have in the archive
+    return replace(stored_event(work, leg, where, audio, repeated=repeated, adopted=False), withheld=True)
+
+
+IN_A_SEGMENT = MOST_EVENTS // 3
+
+
+def record_withheld(work: Work, stored: Sequence[AudioStored], explanations: dict[str, str]) -> None:
+    """Journal that audio is withheld. What is said of one leg is in one segment: it is never taken for archived."""
+    for first in range(0, len(stored), IN_A_SEGMENT):
+        those = stored[first : first + IN_A_SEGMENT]
+        record(work, [event for one in those for event in _said(work, one, explanations[one.leg_id])])
+
+
+def _said(work: Work, stored: AudioStored, explanation: str) -> Iterator[Event]:
+    yield stored
+    yield LegAppraised(
+        time=stored.time,
+        actor=work.actor,
+        supersedes=stored.supersedes,
+        site=work.site,
+        day=stored.day,
+        leg_id=stored.leg_id,
+        verdict=Verdict.QUARANTINE,
+        cause=explanation,
+    )
+    yield ObjectNoted(
+        time=stored.time,
+        actor=work.actor,
+        site=work.site,
+        day=stored.day,
+        key=stored.key,
+        finding=FindingKind.WITHDRAWN_OBJECT,
+        detail=f"held back, kept as evidence/{evidence_key(stored.key)}",
+    )
