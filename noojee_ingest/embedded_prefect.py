@@ -22,7 +22,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -40,6 +40,8 @@ _SETTINGS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # errors are told by who called; all is in Prefect's database
 }
 
+_RECORD = "EMBEDDED_PREFECT_RECORD"
+"""The variable that tells a server the record of its run: it is found by it where the record does not name it yet."""
 _NOT_ITS_BUSINESS = ("NOOJEE_INGEST_", "PYTHONWARNINGS")  # API keys; warnings as errors would stop the server
 
 
@@ -148,7 +150,8 @@ def _server(home: Path, password: str, stop: threading.Event) -> Iterator[str]:
             with _log(home) as log, socket.create_server(("127.0.0.1", 0)) as listener:
                 url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
                 began = log.tell()
-                server = _start(home, password, listener, log)
+                _write_record(record, None)  # who is killed from here on has left one that names it
+                server = _start(password, listener, log, record)
             stack.callback(record.unlink, missing_ok=True)
             stack.callback(_stop, server)
             if isinstance(stop, Stop):
@@ -189,7 +192,7 @@ def _log(home: Path) -> BinaryIO:
     return log.open("ab")
 
 
-def _start(home: Path, password: str, listener: socket.socket, log: BinaryIO) -> subprocess.Popen[bytes]:
+def _start(password: str, listener: socket.socket, log: BinaryIO, record: Path) -> subprocess.Popen[bytes]:
     """The process of the server, listening on a port that is ours already, so that nobody can take it meanwhile."""
     return subprocess.Popen(  # noqa: S603 (our own interpreter)
         [
@@ -205,8 +208,9 @@ def _start(home: Path, password: str, listener: socket.socket, log: BinaryIO) ->
             "PREFECT_UI_ENABLED": "false",
             "PREFECT__SERVER_EPHEMERAL": "1",
             "PREFECT__SERVER_FINAL": "1",
+            _RECORD: str(record),
         },
-        cwd=home,
+        cwd=record.parent,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -260,11 +264,22 @@ def _identity(pid: int) -> dict[str, float] | None:
         return None
 
 
-def _write_record(record: Path, server_pid: int) -> None:
-    text = json.dumps({"owner": _identity(os.getpid()), "server": _identity(server_pid)})
+def _write_record(record: Path, server_pid: int | None) -> None:
+    """``None``: it is about to be started."""
+    server = None if server_pid is None else _identity(server_pid)
+    text = json.dumps({"owner": _identity(os.getpid()), "server": server})
     draft = record.with_suffix(".new")
     draft.write_text(text)
     draft.replace(record)
+
+
+def _unnamed(record: Path) -> dict[str, Any] | None:
+    """The server of a run that died between starting it and writing down its id."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(_RECORD) == str(record):
+                return _identity(process.pid)
+    return None
 
 
 def end_leftovers(home: Path) -> int:
@@ -280,8 +295,9 @@ def end_leftovers(home: Path) -> int:
             owner, server = told["owner"], told["server"]
             if owner is not None and _identity(owner["pid"]) == owner:
                 continue
-            if server is not None and _identity(server["pid"]) == server:
-                process = psutil.Process(server["pid"])
+            left: Any = server or _unnamed(record)
+            if left is not None and _identity(left["pid"]) == left:
+                process = psutil.Process(left["pid"])
                 process.terminate()
                 if psutil.wait_procs([process], STOP_SECONDS)[1]:
                     process.kill()

@@ -94,9 +94,10 @@ class Archive(SettingsTable):
 
 
 class Nightly(SettingsTable):
-    """Which days a night looks at, how long a recording may take to appear, and when a night ends.
+    """Which days a night looks at, how long a recording may take to appear, how much is enough, and when a night ends.
 
-    ``deadline`` is a time of day of the site's zone.
+    ``target_percent``: a day that is less complete is marked in ``status``. ``deadline`` is a time of day of the site's
+    zone.
     """
 
     lookback_days: Annotated[int, Field(ge=0, le=60)] = 3
@@ -104,6 +105,7 @@ class Nightly(SettingsTable):
     settle_minutes: Annotated[int, Field(ge=0, le=59)] = 5
     catch_up_days: Annotated[int, Field(ge=0, le=366)] = 14
     retry_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 60
+    target_percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 100.0
     deadline: time | None = None
 
     @field_validator("deadline", mode="before")
@@ -130,6 +132,21 @@ class WithoutRecording(SettingsTable):
     explanation: Annotated[str, Field(min_length=1)]
     dispositions: Annotated[tuple[str, ...], Field(min_length=1)]
     max_duration_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
+class EvidenceFirst(SettingsTable):
+    """A rule: audio of legs with one of ``tags``, or of calls of one of ``campaigns``, goes to evidence first."""
+
+    explanation: Annotated[str, Field(min_length=1)]
+    tags: tuple[str, ...] = ()
+    campaigns: tuple[str, ...] = Field(default=(), validate_default=True)
+
+    @field_validator("campaigns")
+    @classmethod
+    def _fits_something(cls, campaigns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not campaigns and not info.data.get("tags", True):
+            raise unrepeatable("neither tags nor campaigns: the rule would never fit; give one of them")
+        return campaigns
 
 
 class Simulator(SettingsTable):
@@ -171,6 +188,7 @@ class Site(SettingsTable):
     contract: Mapping[str, Any] = Field(default_factory=dict)
     handsets: Mapping[Maker, AutoAnswer] = Field(default_factory=dict)
     without_recording: tuple[WithoutRecording, ...] = ()
+    evidence_first: tuple[EvidenceFirst, ...] = ()
 
     @field_validator("zone", mode="before")
     @classmethod

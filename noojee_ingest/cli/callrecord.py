@@ -89,14 +89,12 @@ def save(
     This changes the phone system. It is sent once and never repeated by itself: where its answer is lost, look for the
     call record before you save it again, or there may be two.
     """
-    lead = Lead(
-        template,
-        campaign,
-        allocation,
+    lead = read_lead(
+        (template, campaign, allocation),
         external_id=external_id,
-        fields=read_fields(field or []),
+        field=field,
         disposition=disposition,
-        callback=read_callback(callback),
+        callback=callback,
         priority=priority,
         contact_hours=contact_hours,
     )
@@ -129,10 +127,33 @@ def update(
     repeated by itself: where its answer is lost, look at the call record before you update it again. A field that shall
     stay as it is has the value <No Change>.
     """
-    lead = Lead(
-        template,
-        campaign,
-        allocation,
+    lead = read_lead(
+        (template, campaign, allocation),
+        external_id=external_id,
+        field=field,
+        disposition=disposition,
+        callback=callback,
+        priority=priority,
+        contact_hours=contact_hours,
+    )
+    with phone_line(config, site) as line:
+        done = line.noojee.leads.update(lead, generation=generation)
+    print_done(done, f"Call record {external_id} updated, disposition {disposition}", as_json=as_json)
+
+
+def read_lead(
+    place: tuple[str, str, str],
+    *,
+    external_id: str,
+    field: list[str] | None,
+    disposition: str,
+    callback: str | None,
+    priority: int | None,
+    contact_hours: str,
+) -> Lead:
+    """What was typed, as a lead. ``place``: the ids of its template, campaign and allocation."""
+    return Lead(
+        *place,
         external_id=external_id,
         fields=read_fields(field or []),
         disposition=disposition,
@@ -140,9 +161,6 @@ def update(
         priority=priority,
         contact_hours=contact_hours,
     )
-    with phone_line(config, site) as line:
-        done = line.noojee.leads.update(lead, generation=generation)
-    print_done(done, f"Call record {external_id} updated, disposition {disposition}", as_json=as_json)
 
 
 def read_fields(texts: list[str]) -> dict[str, str]:
@@ -180,6 +198,7 @@ def _call(entry: CallEntry) -> dict[str, object]:
         "external_lead_id": entry.external_lead_id,
         "date": entry.date.utc,
         "date_text": entry.date.text,
+        "date_mark": entry.date.mark,
         "duration": entry.duration,
         "disposition": entry.disposition,
         "dial_attempts": entry.dial_attempts,

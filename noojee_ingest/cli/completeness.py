@@ -27,8 +27,8 @@ def print_report(report: NightReport, console: Console) -> None:
             told = f"{archived} of the {day.total.expected} legs that are known of it are archived"
             console.print(f"{day.day:%A %d %B} has its own night to come; {told}.")
             continue
-        console.print(_table(report, day))
-        _print_remarks(day, console)
+        console.print(day_table(report.site, report.zone, day))
+        print_remarks(day, console)
     for problem in report.problems:
         console.print(f"[yellow]Not done:[/] {safe(problem)}")
     if report.unfinished:
@@ -36,8 +36,9 @@ def print_report(report: NightReport, console: Console) -> None:
     _print_work(report, console)
 
 
-def _table(report: NightReport, day: DayReport) -> Table:
-    title = f"{report.site}: {day.day:%A %d %B %Y}, hours of {report.zone}"
+def day_table(site: str, zone: str, day: DayReport) -> Table:
+    """A day by its hours."""
+    title = f"{site}: {day.day:%A %d %B %Y}, hours of {zone}"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", show_footer=False)
     lines = rows(day)
     states = [*COLUMNS, *(name for name in RARE if lines[-1][name])]
@@ -65,7 +66,8 @@ def _table(report: NightReport, day: DayReport) -> Table:
     return table
 
 
-def _print_remarks(day: DayReport, console: Console) -> None:
+def print_remarks(day: DayReport, console: Console) -> None:
+    """What a day's table does not tell."""
     if gone := day.findings.get(FindingKind.GONE_OBJECT, 0):
         told = "archived, and their objects are in the store no more: restore them from a copy of the store."
         console.print(f"[red]Damage:[/] {gone} of these legs were {told}")
@@ -74,9 +76,14 @@ def _print_remarks(day: DayReport, console: Console) -> None:
     if day.explanations:
         told = ", ".join(f"{number} {cause}" for cause, number in day.explanations.items())
         console.print(f"Calls that need no recording: {safe(told)}.")
+    if day.quarantined:
+        told = ", ".join(f"{number} {cause}" for cause, number in day.quarantined.items())
+        console.print(f"Quarantined, kept in evidence and not in the archive: {safe(told)}.")
     if day.findings:
         told = ", ".join(f"{number} {kind}" for kind, number in day.findings.items())
         console.print(f"Findings: {safe(told)}.")
+    if day.clocks:
+        console.print(day.clocks)
     if day.unlisted_hours:
         console.print(f"[red]Not listed yet:[/] {day.unlisted_hours} hours of this day; what they hold is not known.")
     if day.overdue:

@@ -1,4 +1,4 @@
-"""What the verbs by which people decide have in common: first say which legs, then ask, then do."""
+"""What the verbs by which people decide have in common: first say which legs or calls, then ask, then do."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ class Manner:
 
 def carry_out(verdict: Verdict, filters: Filters, *, reason: str | None, by: str | None, manner: Manner) -> None:
     """Show which legs are meant, ask where there is more than one, decide, and say what became of each."""
-    if not manner.dry_run and not all(text and text.strip() for text in (reason, by)):
-        raise typer.BadParameter("a decision needs --reason and --by; only --dry-run does without")
+    refuse_nameless(reason, by, manner)
     settings = load(manner.config)
     decided: list[Decided] = []
     with closing(open_catalogue(settings)) as catalogue:
@@ -47,7 +46,7 @@ def carry_out(verdict: Verdict, filters: Filters, *, reason: str | None, by: str
             meant = select(catalogue, verdict, filters.search(settings))
             _show(settings, verdict, meant, as_json=manner.as_json)
             if meant.legs and not manner.dry_run:
-                _ask(verdict, len(meant.legs), manner)
+                ask(verdict, len(meant.legs), manner)
                 leg_ids = [row["leg_id"] for row in meant.legs]
                 for one in decide(settings, catalogue, verdict, leg_ids, reason=reason or "", name=by or ""):
                     decided.append(one)
@@ -64,6 +63,12 @@ def carry_out(verdict: Verdict, filters: Filters, *, reason: str | None, by: str
     raise typer.Exit(code)
 
 
+def refuse_nameless(reason: str | None, by: str | None, manner: Manner) -> None:
+    """Raises typer.BadParameter."""
+    if not manner.dry_run and not all(text and text.strip() for text in (reason, by)):
+        raise typer.BadParameter("a decision needs --reason and --by; only --dry-run does without")
+
+
 def _show(settings: Settings, verdict: Verdict, meant: Selection, *, as_json: bool) -> None:
     others = ", ".join(f"{number} {state}" for state, number in meant.left.items())
     if others:
@@ -76,12 +81,13 @@ def _show(settings: Settings, verdict: Verdict, meant: Selection, *, as_json: bo
         out.print(f"{number} meant" + ("" if meant.legs else f": none that fits is {states}"))
 
 
-def _ask(verdict: Verdict, number: int, manner: Manner) -> None:
+def ask(verdict: Verdict, number: int, manner: Manner, what: str = "legs") -> None:
+    """Have it confirmed where more than one is meant. Raises BadSearch where nobody can answer."""
     if number == 1 or manner.yes:
         return
     if manner.as_json or not sys.stdin.isatty():
-        raise BadSearch(f"{number} legs are meant: look with --dry-run, then say --yes")
-    typer.confirm(f"{verdict} these {number} legs?", abort=True)
+        raise BadSearch(f"{number} {what} are meant: look with --dry-run, then say --yes")
+    typer.confirm(f"{verdict} these {number} {what}?", abort=True)
 
 
 def _tell(settings: Settings, one: Decided) -> None:

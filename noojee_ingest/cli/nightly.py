@@ -67,6 +67,7 @@ def as_document(report: NightReport) -> dict[str, Any]:
                 "rows": rows(day),
                 "overdue": day.overdue,
                 "unlisted_hours": day.unlisted_hours,
+                "clocks": day.clocks,
                 "findings": day.findings,
                 "explanations": day.explanations,
                 "gaps": [asdict(gap) for gap in day.gaps],

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from noojee_ingest.journal.lines import instant_text
+from noojee_ingest.model import TimeMark
+from noojee_ingest.noojee.times import read_time as read_wire_time
 from noojee_ingest.pipeline.errors import NoSuchSite
 from noojee_ingest.settings import Settings, load
 
@@ -55,20 +57,58 @@ def read_day(text: str) -> date:
 
 
 def read_time(text: str, zone: ZoneInfo) -> datetime:
-    """A day or a time; without an offset it is site time."""
+    """A day or a time; without an offset it is site time. A day begins with its first instant.
+
+    A time that the site's clocks showed twice, or never, is refused: which instant is meant is not guessed.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a time; write it as 2026-03-10 or 2026-03-10T14:30") from None
     try:
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+        if first.utcoffset() != second.utcoffset() and not _is_day(text):
+            happened = "happened twice" if _is_shown(first, zone) else "never happened"
+            meant = sorted(one.astimezone(UTC) for one in (first, second))
+            told = " or ".join(one.astimezone(zone).isoformat() for one in meant)
+            raise typer.BadParameter(f"{text} {happened} in {zone.key}; say which is meant: {told}")
+        return first.astimezone(UTC)
     except OverflowError:
         raise typer.BadParameter(f"{text!r} is beyond the calendar") from None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_shown(moment: datetime, zone: ZoneInfo) -> bool:
+    """Whether the site's clocks ever showed it."""
+    return moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == moment.replace(tzinfo=None)
 
 
 def site_time(instant: datetime | None, zone: ZoneInfo) -> str:
     """An instant as people of the site read it."""
     return "" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def told_time(instant: datetime | None, text: str | None, zone: ZoneInfo) -> str:
+    """An instant that the phone system told as ``text``, as people of the site read it.
+
+    What it told of an hour that happened twice, without saying which, is shown with both zones; of one that never
+    happened, with a question mark. Where no instant could be read, the text itself.
+    """
+    if instant is None:
+        return text or ""
+    mark = read_wire_time(text or "", zone).mark
+    if mark is TimeMark.TWICE:
+        return f"{site_time(instant, zone)} or {instant.astimezone(zone).replace(fold=1).tzname()}"
+    return site_time(instant, zone) + (" ?" if mark is TimeMark.NEVER else "")
 
 
 def zone_of(settings: Settings, slug: str) -> ZoneInfo:

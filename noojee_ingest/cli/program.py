@@ -20,8 +20,10 @@ from noojee_ingest.cli import (
     nightly,
     poll,
     quarantine,
+    reconcile,
     recording,
     release,
+    repair,
     retry,
     search,
     show,
@@ -29,6 +31,7 @@ from noojee_ingest.cli import (
     site,
     sql,
     status,
+    verify,
 )
 from noojee_ingest.cli.exits import EXITS_HELP, TOLD, exit_of
 from noojee_ingest.cli.options import plain_lines
@@ -61,7 +64,19 @@ ARCHIVE, PHONE_SYSTEM = "Archive", "Phone system"
 DECISIONS = (retry.retry, excuse.excuse, quarantine.quarantine, release.release)
 
 PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    ARCHIVE: (nightly.nightly, poll.poll, status.status, show.show, get.get, search.search, sql.sql, *DECISIONS),
+    ARCHIVE: (
+        nightly.nightly,
+        poll.poll,
+        status.status,
+        show.show,
+        get.get,
+        search.search,
+        sql.sql,
+        reconcile.reconcile,
+        verify.verify,
+        repair.repair,
+        *DECISIONS,
+    ),
     PHONE_SYSTEM: (doctor.doctor, simulate.simulate),
 }
 for panel, verbs in PANELS.items():

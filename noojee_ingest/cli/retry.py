@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from noojee_ingest.cli.deciding import By, DryRun, Manner, Reason, Yes, carry_out
-from noojee_ingest.cli.filters import Filters, filtered
-from noojee_ingest.cli.options import Config, Json
+from noojee_ingest.cli.decision import decision
 from noojee_ingest.journal.events import Verdict
 
-
-@filtered
-def retry(
-    filters: Filters,
-    *,
-    reason: Reason = None,
-    by: By = None,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: Json = False,
-    config: Config = None,
-) -> None:
+retry = decision(
+    Verdict.RETRY,
     """Archive: have legs fetched again that are missing, rejected, failed, pending or excused.
 
-    What runs concluded of them, and an excuse, is ended; the next night fetches them, of whatever day they are.
-
-    Which legs: those that fit every filter and are in such a state; one filter at least must be given. More than one
-    leg has to be confirmed, by an answer or --yes. Reason and name are in the journal for ever, and in `show`.
-    """
-    carry_out(Verdict.RETRY, filters, reason=reason, by=by, manner=Manner(dry_run, yes, as_json, config))
+    What runs concluded of them, and an excuse, is ended; the next night fetches them, of whatever day they are. With
+    --calls: take back that calls need no recording; which calls, by --id or --day.
+    """,
+)

@@ -25,7 +25,7 @@ from noojee_ingest.cli.options import (
     print_json,
     read_time,
     safe,
-    site_time,
+    told_time,
     zone_of,
 )
 from noojee_ingest.journal.lines import instant_text
@@ -133,7 +133,7 @@ def legs_table(settings: Settings, found: list[Row], *, with_id: bool = False) -
         table.add_column("leg id", no_wrap=True)
     for row in found:
         values = (
-            site_time(row["started"], zone_of(settings, row["site"])) or row["start_text"],
+            told_time(row["started"], row["start_text"], zone_of(settings, row["site"])),
             row["call_record_id"],
             row["unique_id"],
             row["leg"],

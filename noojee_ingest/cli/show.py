@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich import box
@@ -20,6 +21,7 @@ from noojee_ingest.cli.options import (
     print_json,
     safe,
     site_time,
+    told_time,
     zone_of,
 )
 from noojee_ingest.journal.lines import write_line
@@ -78,7 +80,7 @@ def _print(settings: Settings, dossier: Dossier) -> None:
         out.print(f"[bold]Dispositioned call of lead {safe(call['lead_id'] or '?')}[/], site {call['site']}")
         _print_known(
             {
-                "called": site_time(call["called"], zone) or call["called_text"],
+                "called": told_time(call["called"], call["called_text"], zone),
                 "unique id": call["unique_id"],
                 "number": call["dialled_number"],
                 "disposition": call["disposition"],
@@ -98,6 +100,7 @@ def _print(settings: Settings, dossier: Dossier) -> None:
     for audio in dossier.audio:
         out.print(f"{audio['leg_id']}: archive/{audio['key']}", soft_wrap=True)
         out.print(f"  SHA-256 {audio['content_sha256']}, {bytes_text(audio['content_size'])}", soft_wrap=True)
+        out.print(f"  {_checked(audio['checked'], zone_of(settings, audio['site']))}", soft_wrap=True)
     out.print("\n[bold]History[/]")
     for event in dossier.history:
         zone = zone_of(settings, event.site)
@@ -105,6 +108,14 @@ def _print(settings: Settings, dossier: Dossier) -> None:
         about = f"{event.object_type} {name[:12]}"
         line = f"{site_time(event.time, zone)}  {event.kind} by {event.actor}: {about} {told(event, zone)}"
         out.print(safe(line), soft_wrap=True)
+
+
+CHECKED = {"exists": "there", "checksum": "compared", "read": "read whole"}
+
+
+def _checked(last: dict[str, Any], zone: ZoneInfo) -> str:
+    said = [f"{CHECKED[strength]} {site_time(at, zone)}" for strength, at in last.items() if at is not None]
+    return f"last checked: {', '.join(said)}" if said else "never checked since it was stored"
 
 
 def _print_known(facts: dict[str, Any]) -> None:
@@ -123,7 +134,7 @@ def _legs(settings: Settings, dossier: Dossier) -> Table:
                 safe(value)
                 for value in (
                     leg["leg"],
-                    site_time(leg["start"], zone_of(settings, leg["site"])) or leg["start_text"],
+                    told_time(leg["start"], leg["start_text"], zone_of(settings, leg["site"])),
                     f"{leg['duration']:g}" if leg["duration"] is not None else "",
                     leg["direction"],
                     leg["source"],

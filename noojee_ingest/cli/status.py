@@ -11,6 +11,7 @@ import typer
 from rich import box
 from rich.table import Table
 
+from noojee_ingest.cli.calendar import calendar
 from noojee_ingest.cli.options import (
     Config,
     Json,
@@ -52,7 +53,12 @@ def status(site: SiteName = None, days: Days = 30, as_json: Json = False, config
 
 
 def _document(one: SiteStatus) -> dict[str, object]:
-    return {**asdict(one), "exit_code": one.exit_code, "days": [_day_document(day) for day in one.days]}
+    return {
+        **asdict(one),
+        "exit_code": one.exit_code,
+        "worst": one.worst.day if one.worst else None,
+        "days": [_day_document(day) for day in one.days],
+    }
 
 
 def _day_document(day: DayStatus) -> dict[str, object]:
@@ -60,6 +66,7 @@ def _day_document(day: DayStatus) -> dict[str, object]:
         "day": day.day,
         "expected": day.sums.expected,
         "states": day.sums.states,
+        "hours": day.hours,
         "unlisted_hours": day.unlisted_hours,
         "calls_explained": day.sums.calls_explained,
         "calls_unexplained": day.sums.calls_unexplained,
@@ -70,6 +77,9 @@ def _day_document(day: DayStatus) -> dict[str, object]:
         "audio_hours": day.sums.audio_hours,
         "complete": day.sums.complete,
         "gaps": day.gaps,
+        "below_target": day.is_below,
+        "statement": day.statement,
+        "final": day.is_final,
     }
 
 
@@ -77,9 +87,12 @@ def _print(settings: Settings, one: SiteStatus) -> None:
     zone = settings.sites[one.site].zone
     out = console()
     if one.days:
+        out.print(_worst(one), soft_wrap=True)
+        for line in calendar(one.days):
+            out.print(line, soft_wrap=True)
         out.print(_table(one, zone))
     if gone := sum(day.gone for day in one.days):
-        out.print(f"[red]Damage:[/] {gone} archived objects are in the store no more; restore them from a copy.")
+        out.print(f"[red]Damage:[/] {gone} objects are gone or damaged; see `noojee-ingest repair --dry-run`.")
     if one.older_gaps or one.older_gone:
         out.print(f"[red]Days before these:[/] {one.older_gaps} gaps, {one.older_gone} objects gone; see --days.")
     if one.alarm:
@@ -87,6 +100,22 @@ def _print(settings: Settings, one: SiteStatus) -> None:
     for run in one.runs:
         end = f"exit code {run.exit_code}" if run.condition == "ended" else run.condition
         out.print(f"{run.flow} of {site_time(run.began, zone)}: {end}. {safe(run.summary)}")
+
+
+def _worst(one: SiteStatus) -> str:
+    """The worst day first, so that a good one hides none."""
+    number = "1 day" if len(one.days) == 1 else f"{len(one.days)} days"
+    worst = one.worst
+    if worst is None:
+        return f"{one.site}: of {number} none has gaps or is below the target of {one.target:g} %."
+    told = {"objects gone": worst.gone, "gaps": worst.gaps, "pending": worst.sums.states["pending"]}
+    percent = "nothing known" if worst.sums.complete is None else f"{worst.sums.complete} %"
+    fate = ", ".join([percent, *(f"{count} {what}" for what, count in told.items() if count)])
+    below = sum(day.is_below for day in one.days)
+    return (
+        f"{one.site}: worst is [bold]{worst.day:%a %Y-%m-%d}[/]: {fate}. "
+        f"Of {number} {below} below the target of {one.target:g} %."
+    )
 
 
 def _table(one: SiteStatus, zone: ZoneInfo) -> Table:
@@ -101,19 +130,21 @@ def _table(one: SiteStatus, zone: ZoneInfo) -> Table:
         "calls without recording\nexplained / not / open",
         "findings",
         "audio",
+        "statement",
     ):
         table.add_column(name, justify="right")
     for day in one.days:
         sums = day.sums
         table.add_row(
             f"{day.day:%a %Y-%m-%d}",
-            "" if day.unlisted_hours is None else f"{24 - day.unlisted_hours} of 24",
+            "" if day.unlisted_hours is None else f"{day.hours - day.unlisted_hours} of {day.hours}",
             f"{sums.expected:,}",
             *(f"{sums.states[name]:,}" for name in shown),
             "" if sums.complete is None else f"{sums.complete} %",
             f"{sums.calls_explained} / {sums.calls_unexplained} / {sums.calls_unjudged}",
             f"{day.findings:,}",
             f"{bytes_text(sums.audio_bytes)}, {sums.audio_hours:.2f} h",
+            f"{day.statement} final" if day.is_final else f"{day.statement or ''}",
             style="red" if day.gaps or day.gone else None,
         )
     return table
