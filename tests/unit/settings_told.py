@@ -38,6 +38,7 @@ def smallest() -> Settings:
                 "zone": "UTC",
                 "simulator": {"now": "2026-03-11T03:30:00+11:00"},
                 "without_recording": [{"explanation": "x", "dispositions": ["y"]}],
+                "evidence_first": [{"explanation": "x", "tags": ["y"]}],
             }
         }  # type: ignore[dict-item]
     )

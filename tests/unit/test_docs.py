@@ -17,7 +17,7 @@ import typer
 from noojee_ingest.catalogue.tables import REBUILDABLE, VOLATILE
 from noojee_ingest.cli.exits import TOLD, Exit
 from noojee_ingest.cli.program import app
-from noojee_ingest.journal.events import KINDS, AudioNotStored, Event, LegAppraised, LegSeen, Outcome, Verdict
+from noojee_ingest.journal.events import KINDS, AudioNotStored, Event, LegAppraised, LegSeen, Outcome, Strength, Verdict
 from noojee_ingest.journal.facts import Fact, LegFacts, put_fact
 from noojee_ingest.journal.fold import CONCLUSIONS, Judged, state
 from noojee_ingest.journal.lines import MEMBERS
@@ -39,6 +39,7 @@ PLAIN = {
     "tuple[str, ...]": "texts",
     "tuple[Finding, ...]": "findings",
     "Mapping[str, str]": "object of texts",
+    "Mapping[str, int]": "object of whole numbers",
 }
 """How the documents call the types of fields."""
 
@@ -138,7 +139,7 @@ def test_the_members_that_all_lines_share_are_documented() -> None:
     assert set(first_words(FORMAT, "A line")) == shared
 
 
-@pytest.mark.parametrize("enum", [View, TimeMark, Outcome, Verdict, State, Judged])
+@pytest.mark.parametrize("enum", [View, TimeMark, Outcome, Verdict, Strength, State, Judged])
 def test_every_word_of_a_vocabulary_is_explained(enum: type[StrEnum]) -> None:
     told = first_words(FORMAT, enum.__name__)
     assert sorted(told) == sorted(enum)

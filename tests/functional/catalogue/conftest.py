@@ -14,7 +14,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import settings
 
+from noojee_ingest.catalogue import rebuild as rebuilding
+from noojee_ingest.catalogue import workers
+from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.journal.events import Event
+from noojee_ingest.journal.segment import Segment
 from noojee_ingest.storage.folder import open_folder_store
 from noojee_ingest.storage.root import Root
 
@@ -22,6 +27,7 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 AddressOf = Callable[[str], dict[str, str]]
+Holding = Callable[..., Catalogue]
 
 
 @pytest.fixture
@@ -92,3 +98,41 @@ def emptied() -> Callable[[], AbstractContextManager[Catalogue]]:
 @pytest.fixture
 def archive(tmp_path: Path) -> Root:
     return open_folder_store(tmp_path / "store").archive
+
+
+@pytest.fixture
+def holding(catalogue: Catalogue) -> Holding:
+    """Applies events, each call one segment: ``journal/0``, ``journal/1``, ..."""
+    number = iter(range(1_000))
+
+    def hold(*events: Event) -> Catalogue:
+        apply(catalogue, Segment(f"journal/{next(number)}", events))
+        return catalogue
+
+    return hold
+
+
+# -- a rebuild
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every folder of the journal is folded by itself."""
+    monkeypatch.setattr(rebuilding, "AT_ONCE", 1)
+
+
+@pytest.fixture
+def helped(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Two other processes help, however little there is to do. Lists whether each question was answered."""
+    answered: list[bool] = []
+    asked = workers._Helper.asked
+
+    def noted(helper: workers._Helper, question: workers.Question) -> object:
+        answer = asked(helper, question)
+        answered.append(answer is not None)
+        return answer
+
+    monkeypatch.setattr(workers._Helper, "asked", noted)
+    monkeypatch.setattr(rebuilding, "usable_cores", lambda: 2)
+    monkeypatch.setattr(rebuilding, "WORTH_WORKERS", 0)
+    return answered

@@ -50,7 +50,8 @@ def plans(catalogue: Catalogue, sent: Sent) -> Iterator[tuple[str, str]]:
     on_sqlite = catalogue.engine.dialect.name == "sqlite"
     with catalogue.engine.connect() as connection:  # and rolled back
         if not on_sqlite:
-            for statement in AS_IF_LARGE:
+            own = ", ".join(str(row.__tablename__) for row in REBUILDABLE)  # and of no other test's schema
+            for statement in (f"ANALYZE {own}", *AS_IF_LARGE):
                 connection.exec_driver_sql(statement)
         for statement, parameters in sent:
             if statement.startswith("SET LOCAL"):
@@ -63,7 +64,6 @@ def plans(catalogue: Catalogue, sent: Sent) -> Iterator[tuple[str, str]]:
 
 
 AS_IF_LARGE = (
-    "ANALYZE",
     "DELETE FROM pg_statistic USING pg_attribute WHERE starelid = attrelid AND staattnum = attnum"
     " AND attname IN ('site', 'day', 'state', 'kind', 'view', 'scope')",
     "UPDATE pg_class SET relpages = 1, reltuples = 1e6 WHERE relkind IN ('r', 'i')"
@@ -90,5 +90,5 @@ def _whole(step: str) -> str | None:
         return sqlite[1]
     scan = re.match(r"(?:Parallel )?(?:Seq Scan|Index (?:Only )?Scan(?: Backward)? using \w+) on (\w+)", step)
     bound = re.search(r"Index Cond: (.*?)(?: Filter: |$)", step)
-    by_site_alone = bound is not None and "site" in bound[1] and " AND " not in bound[1]
+    by_site_alone = bound is not None and re.search(r"\bsite\b", bound[1]) is not None and " AND " not in bound[1]
     return scan[1] if scan and (bound is None or by_site_alone) else None

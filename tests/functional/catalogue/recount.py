@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.tables import REBUILDABLE, CallRow, DayRow, FindingRow, LegRow, SegmentRow, table
-from noojee_ingest.journal.events import AudioStored, EntryRefused, Event, ListAnswered, ObjectNoted
+from noojee_ingest.journal.events import AudioStored, DayStated, EntryRefused, Event, ListAnswered, ObjectNoted
 from noojee_ingest.journal.fold import one_of_each
 from noojee_ingest.model import Finding, FindingKind, State
-from tests.unit.journal.folding import folded_calls, folded_legs, folded_objects, leg_facts, placed
+from tests.unit.journal.folding import folded_calls, folded_days, folded_legs, folded_objects, leg_facts, placed
 
 Rows = list[dict[str, Any]]
 
@@ -57,6 +57,9 @@ def expected(events: Sequence[Event]) -> dict[str, Rows]:
     notes = {event.key: event for event in events if isinstance(event, ObjectNoted)}
     for key, findings in folded_objects(placed(events)).items():
         found["object", key] = notes[key].site, notes[key].day, findings
+    days = {event.site_day: event for event in events if isinstance(event, DayStated)}
+    for site_day, findings in folded_days(placed(events)).items():
+        found["day", site_day] = days[site_day].site, days[site_day].day, findings
     for event in events:
         if isinstance(event, ListAnswered) and event.overlaps is False:
             kind, detail = FindingKind.CALL_RECORDS_INCOMPLETE, "nothing in this poll was known from the one before"

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from noojee_ingest.catalogue.apply import apply, apply_within
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dirty import clear_dirty, dirty_days
+from noojee_ingest.catalogue.fact_tables import AudioStoredRow, LegSeenRow
 from noojee_ingest.catalogue.runs import open_segment, open_segments
-from noojee_ingest.catalogue.tables import REBUILDABLE, AudioStoredRow, CallRow, DayRow, FindingRow, LegRow, LegSeenRow
+from noojee_ingest.catalogue.tables import REBUILDABLE, CallRow, DayRow, FindingRow, LegRow
 from noojee_ingest.journal.events import Event, Outcome, Verdict
 from noojee_ingest.journal.fold import Judged
 from noojee_ingest.journal.segment import Segment
@@ -111,7 +112,14 @@ def test_the_story_fills_every_table_and_reaches_every_state_judgement_and_findi
     assert {row["state"] for row in rows(catalogue, LegRow)} == {state.value for state in State}
     assert {row["judged"] for row in rows(catalogue, CallRow)} == {judged.value for judged in Judged}
     assert {row["kind"] for row in rows(catalogue, FindingRow)} == {kind.value for kind in FindingKind}
-    assert {row["object_type"] for row in rows(catalogue, FindingRow)} == {"leg", "call", "object", "answer", "entry"}
+    assert {row["object_type"] for row in rows(catalogue, FindingRow)} == {
+        "leg",
+        "call",
+        "day",
+        "object",
+        "answer",
+        "entry",
+    }
 
 
 def test_the_sums_add_up_after_every_single_event(catalogue: Catalogue) -> None:

@@ -16,21 +16,18 @@ import pytest
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.rebuild import rebuild
-from noojee_ingest.catalogue.search import Search, search
-from noojee_ingest.catalogue.tables import (
-    REBUILDABLE,
+from noojee_ingest.catalogue.fact_tables import (
     AudioStoredRow,
     CallAppraisedRow,
-    CallRow,
     CallSeenRow,
-    DayRow,
     EntryRefusedRow,
     LegAppraisedRow,
-    LegRow,
     LegSeenRow,
     ListAnsweredRow,
 )
+from noojee_ingest.catalogue.rebuild import rebuild
+from noojee_ingest.catalogue.search import Search, search
+from noojee_ingest.catalogue.tables import REBUILDABLE, CallRow, DayRow, LegRow
 from noojee_ingest.cli.program import main
 from noojee_ingest.journal.events import KINDS
 from noojee_ingest.journal.lines import MEMBERS

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import inspect
 
 from noojee_ingest.catalogue.apply import apply
-from noojee_ingest.catalogue.columns import Findings, Instant, TextMap, Texts
+from noojee_ingest.catalogue.columns import Counts, Findings, Instant, TextMap, Texts
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.tables import REBUILDABLE, VOLATILE, EventColumns, table
+from noojee_ingest.catalogue.fact_tables import EventColumns
+from noojee_ingest.catalogue.tables import REBUILDABLE, VOLATILE, table
 from noojee_ingest.catalogue.terms import kept_number, wanted_numbers
 from noojee_ingest.catalogue.views import VIEWS
 from noojee_ingest.journal.segment import Segment
@@ -24,7 +25,7 @@ from tests.unit.test_docs import section, tables, words
 PAGE = (Path(__file__).parents[3] / "docs" / "catalogue.md").read_text()
 ROWS = {str(row.__tablename__): row for row in (*REBUILDABLE, *VOLATILE)}
 TYPES = {
-    Instant: "instant", Texts: "JSON list", Findings: "JSON list", TextMap: "JSON object",
+    Instant: "instant", Texts: "JSON list", Findings: "JSON list", TextMap: "JSON object", Counts: "JSON object",
     "VARCHAR": "text", "DATE": "day", "INTEGER": "whole number", "BIGINT": "whole number", "FLOAT": "number",
     "BOOLEAN": "true or false",
 }  # fmt: skip

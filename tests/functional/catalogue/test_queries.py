@@ -16,9 +16,10 @@ from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.queries import Asked
 from noojee_ingest.catalogue.tables import CallRow, DayRow, FindingRow, LegRow
-from noojee_ingest.journal.events import Event, Outcome, Verdict
+from noojee_ingest.journal.events import Outcome, Verdict
 from noojee_ingest.journal.segment import Segment
 from noojee_ingest.model import FindingKind, Leg, View
+from tests.functional.catalogue.conftest import Holding
 from tests.functional.catalogue.plans import read_whole, statements
 from tests.functional.catalogue.recount import rows
 from tests.unit.journal.story import (
@@ -44,20 +45,6 @@ from tests.unit.journal.story import (
     sha256,
     stored,
 )
-
-Holding = Callable[..., Catalogue]
-
-
-@pytest.fixture
-def holding(catalogue: Catalogue) -> Holding:
-    """Applies events, each call one segment: ``journal/0``, ``journal/1``, ..."""
-    number = iter(range(1_000))
-
-    def hold(*events: Event) -> Catalogue:
-        apply(catalogue, Segment(f"journal/{next(number)}", events))
-        return catalogue
-
-    return hold
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +85,7 @@ def test_how_many_hours_of_each_day_were_listed(holding: Holding) -> None:
     catalogue = holding(*(answered(f"2026-03-10T{hour:02}") for hour in range(24)), answered("2026-03-09T23"))
     holding(answered("2026-03-10T05", asked_at=at(99)), answered("2026-03-11T00"), answered("2026-03-12T00"))
     holding(answered("2026-03-11T01", site=OTHER_SITE), answered("2026-03-11T02", view=View.BY_UNIQUE_ID))
-    assert queries.hours_listed(catalogue, SITE, DAY, date(2026, 3, 12)) == {DAY: 24, NEXT_DAY: 1}
+    assert queries.hours_listed(catalogue, SITE, DAY, date(2026, 3, 12)) == {DAY: set(range(24)), NEXT_DAY: {0}}
     assert queries.hours_listed(catalogue, SITE, date(2027, 1, 1), date(2028, 1, 1)) == {}
 
 

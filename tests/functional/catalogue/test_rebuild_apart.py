@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 
-import psutil
 import pytest
 
+from noojee_ingest.catalogue import apply as applying
 from noojee_ingest.catalogue import rebuild as module
-from noojee_ingest.catalogue import workers
 from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.dirty import dirty_days
 from noojee_ingest.catalogue.rebuild import rebuild
 from noojee_ingest.catalogue.search import Search, search
-from noojee_ingest.catalogue.tables import CallRow, FindingRow
-from noojee_ingest.journal.errors import DamagedSegment
+from noojee_ingest.catalogue.tables import CallRow, DayRow, FindingRow
 from noojee_ingest.journal.events import Event
 from noojee_ingest.journal.segment import Segment, day_prefix, put
 from noojee_ingest.model import FindingKind, View
 from noojee_ingest.storage.root import Listed, Root
 from tests.functional.catalogue.recount import contents, recounted, rows
-from tests.functional.catalogue.written import spoil, write_story
+from tests.functional.catalogue.written import write_story
 from tests.unit.journal.story import (
     DAY,
     NEXT_DAY,
@@ -45,28 +39,6 @@ from tests.unit.journal.story import (
 
 Opened = Callable[..., Catalogue]
 AddressOf = Callable[[str], dict[str, str]]
-
-
-@pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every folder of the journal by itself."""
-    monkeypatch.setattr(module, "AT_ONCE", 1)
-
-
-@pytest.fixture
-def helped(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Other processes help, however little there is to do. Lists whether each question was answered."""
-    answered: list[bool] = []
-    asked = workers._asked
-
-    def noted(process: subprocess.Popen[bytes], question: workers.Question) -> object:
-        answer = asked(process, question)
-        answered.append(answer is not None)
-        return answer
-
-    monkeypatch.setattr(workers, "_asked", noted)
-    monkeypatch.setattr(module, "WORTH_WORKERS", 0)
-    return answered
 
 
 def told(archive: Root, *days: Sequence[Event]) -> list[Segment]:
@@ -118,7 +90,11 @@ def test_with_the_help_of_other_processes_too(
 
 
 @pytest.mark.usefixtures("apart")
-def test_what_hangs_together_across_folders(address: dict[str, str], opened: Opened, archive: Root) -> None:
+@pytest.mark.parametrize("chunk", [1, 5_000])
+def test_what_hangs_together_across_folders(
+    *, monkeypatch: pytest.MonkeyPatch, address: dict[str, str], opened: Opened, archive: Root, chunk: int
+) -> None:
+    monkeypatch.setattr(applying, "CHUNK", chunk)
     other_audio = {"day": NEXT_DAY, "start": at(0)}
     told(
         archive,
@@ -157,64 +133,13 @@ def test_a_call_record_that_is_told_of_on_many_days_gives_what_applying_it_gives
     assert len(helped) > len(days)  # asked again without what was known
 
 
-# -- processes
-
-
 @pytest.mark.usefixtures("apart")
-def test_processes_that_cannot_help_are_done_without(
-    monkeypatch: pytest.MonkeyPatch, helped: list[bool], address_of: AddressOf, opened: Opened, archive: Root
-) -> None:
-    def useless() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    monkeypatch.setattr(workers, "_start", useless)
-    for one in write_story(archive):
-        apply(opened("night-by-night"), one)
-    rebuild(archive, **address_of("rebuilt"))
-    assert contents(opened("rebuilt")) == contents(opened("night-by-night"))
-    assert len(helped) > 0
-    assert not any(helped)
-
-
-@pytest.mark.usefixtures("apart", "helped")
-def test_a_damaged_segment_is_named_and_no_process_stays(
-    tmp_path: Path, address: dict[str, str], archive: Root
-) -> None:
+def test_every_day_is_to_be_published_again(address: dict[str, str], opened: Opened, archive: Root) -> None:
     write_story(archive)
-    key = spoil(archive, tmp_path)
-    before = set(psutil.Process().children())
-    with pytest.raises(DamagedSegment, match=key):
-        rebuild(archive, **address)
-    assert set(psutil.Process().children()) == before
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import psutil
-from noojee_ingest.catalogue import rebuild
-from noojee_ingest.storage.folder import open_folder_store
-rebuild.AT_ONCE, rebuild.WORTH_WORKERS = 1, 0
-root = open_folder_store(Path(sys.argv[1]) / "store").archive
-def die(_):
-    print(*(child.pid for child in psutil.Process().children()), flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-rebuild.rebuild(root, sys.argv[2], schema=sys.argv[3], progress=die)
-"""
-
-
-def test_the_processes_of_a_rebuild_that_is_killed_end(tmp_path: Path, address: dict[str, str], archive: Root) -> None:
-    write_story(archive)
-    command = [sys.executable, "-c", KILLED, str(tmp_path), *address.values()]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL
-    processes = [int(pid) for pid in done.stdout.split()]
-    assert len(processes) > 0
-    for _ in range(600):
-        if not any(psutil.pid_exists(pid) for pid in processes):
-            return
-        time.sleep(0.1)
-    pytest.fail("they live")
+    rebuild(archive, **address)
+    days = {(row["site"], row["day"]) for row in rows(opened(), DayRow)}
+    assert {(site, day) for site in ("acme", "zenith") for day in dirty_days(opened(), site)} == days
+    assert len(days) == 3
 
 
 # -- batches

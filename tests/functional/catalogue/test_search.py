@@ -18,9 +18,10 @@ from noojee_ingest.catalogue.search_index import place_in_time
 from noojee_ingest.catalogue.tables import LegRow, LegSearchRow, LegTermRow
 from noojee_ingest.catalogue.terms import ANY, BadSearch, term_id
 from noojee_ingest.catalogue.views import LEGS
-from noojee_ingest.journal.events import Event, Verdict
+from noojee_ingest.journal.events import Verdict
 from noojee_ingest.journal.segment import Segment
 from noojee_ingest.model import Finding, FindingKind, State
+from tests.functional.catalogue.conftest import Holding
 from tests.functional.catalogue.plans import asked, values
 from tests.functional.catalogue.recount import rows
 from tests.unit.journal.story import (
@@ -39,20 +40,6 @@ from tests.unit.journal.story import (
     leg_seen,
     stored,
 )
-
-Holding = Callable[..., Catalogue]
-
-
-@pytest.fixture
-def holding(catalogue: Catalogue) -> Holding:
-    """Applies events, each call one segment."""
-    number = iter(range(1_000))
-
-    def hold(*events: Event) -> Catalogue:
-        apply(catalogue, Segment(f"journal/{next(number)}", events))
-        return catalogue
-
-    return hold
 
 
 def found_by(catalogue: Catalogue, most: int = 100, **wanted: Any) -> list[str]:

@@ -14,7 +14,8 @@ from noojee_ingest.catalogue.apply import apply
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dirty import clear_dirty, dirty_days
 from noojee_ingest.catalogue.errors import CatalogueError
-from noojee_ingest.catalogue.tables import AudioStoredRow, CallRow, FindingRow, LegRow
+from noojee_ingest.catalogue.fact_tables import AudioStoredRow
+from noojee_ingest.catalogue.tables import CallRow, FindingRow, LegRow
 from noojee_ingest.catalogue.views import VIEWS, call_records_of_day, legs_of_day, raw_of_legs
 from noojee_ingest.journal.segment import Segment
 from noojee_ingest.model import View

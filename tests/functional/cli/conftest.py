@@ -21,8 +21,8 @@ from noojee_ingest.pipeline.night import run_night
 from noojee_ingest.pipeline.phone import clock_from
 from noojee_ingest.pipeline.work import open_work
 from noojee_ingest.settings import load
+from tests.functional.conftest import KEY
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 KEY_VARIABLE = "NOOJEE_INGEST_SITES__HERE__API_KEY"
 NOW = datetime.fromisoformat("2026-03-11T03:30:00+11:00")
 HOSTILE = "[red]\x1b]0;owned\x07[/] \x1b[31m"
@@ -37,6 +37,10 @@ lateness_hours = 12
 zone = "Australia/Melbourne"
 url = "{url}"
 by_hour_interval_seconds = 0.001
+"""
+HANDSETS = """
+[sites.here.handsets]
+yealink = 'X-Ours: \\;now'
 """
 
 
@@ -116,3 +120,16 @@ def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Said(code if isinstance(code, int) else int(code is not None), said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def phone(
+    start_simulator: Callable[..., simulator.RunningSimulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> simulator.RunningSimulator:
+    """A phone system of the test's own, and a folder with the settings of its site."""
+    running = start_simulator(ring_seconds=0.1, lead_call_seconds=0.0)
+    monkeypatch.chdir(tmp_path)
+    Path("config.toml").write_text(CONFIG.format(url=running.url) + HANDSETS)
+    monkeypatch.setenv("NOOJEE_INGEST_CONFIG", "config.toml")
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    return running

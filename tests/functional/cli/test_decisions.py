@@ -134,7 +134,7 @@ def test_quarantined_audio_is_refused_and_shown_with_who_and_why(program: Progra
     said = program("quarantine", "--id", leg["leg_id"], *WHY)
     assert said.code == 0
     assert f"{leg['leg_id']}: archived -> quarantined" in said.out
-    refused = program("get", leg["leg_id"], "--output", "out")
+    refused = program("get", leg["leg_id"], *WHY, "--output", "out")
     assert refused.code == 1
     assert "its state is quarantined" in refused.err
     assert not (folder / "out").exists()
@@ -143,7 +143,7 @@ def test_quarantined_audio_is_refused_and_shown_with_who_and_why(program: Progra
     assert "reason card number, name Kim Doe" in shown
     assert "withdrawn object" in shown
     assert program("release", "--id", leg["leg_id"], "--reason", "a mistake", "--by", "Jo").code == 0
-    assert program("get", leg["leg_id"], "--output", "out").code == 0
+    assert program("get", leg["leg_id"], *WHY, "--output", "out").code == 0
     assert "reason a mistake, name Jo" in program("show", leg["leg_id"]).out
 
 

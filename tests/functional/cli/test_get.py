@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Program = Callable[..., "Said"]
 DAY = date(2026, 3, 10)
+WHY = ("--reason", "a dispute", "--by", "Kim Doe")
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_one_leg_is_written_as_it_is_in_the_archive(
     program: Program, folder: Path, call: tuple[str, list[str]]
 ) -> None:
     name, numbers = call
-    said = program("get", name, "--leg", numbers[1], "--output", "out", "--json")
+    said = program("get", *WHY, name, "--leg", numbers[1], "--output", "out", "--json")
     (file,) = said.document["files"]
     (path,) = written(folder)
     data = path.read_bytes()
@@ -54,7 +55,7 @@ def test_a_call_with_several_legs_wants_to_know_which(
     program: Program, folder: Path, call: tuple[str, list[str]]
 ) -> None:
     name, numbers = call
-    said = program("get", name, "--output", "out")
+    said = program("get", *WHY, name, "--output", "out")
     assert said.code == 2
     assert f"has {len(numbers)} archived legs ({', '.join(numbers)})" in " ".join(said.err.replace("│", " ").split())
     assert not (folder / "out").exists()
@@ -62,7 +63,7 @@ def test_a_call_with_several_legs_wants_to_know_which(
 
 def test_all_legs_of_a_call_are_written(program: Program, folder: Path, call: tuple[str, list[str]]) -> None:
     name, numbers = call
-    said = program("get", name, "--all-legs", "-o", "out")
+    said = program("get", *WHY, name, "--all-legs", "-o", "out")
     assert said.code == 0
     assert len(written(folder)) == len(numbers) == len(said.out.splitlines())
     assert all(line.endswith(" verified") for line in said.out.splitlines())
@@ -70,7 +71,7 @@ def test_all_legs_of_a_call_are_written(program: Program, folder: Path, call: tu
 
 def test_a_leg_that_is_not_archived_is_told_with_its_state(program: Program, folder: Path, truth: Truth) -> None:
     leg = next(leg for leg in truth.ended(DAY) if leg.trouble == "login page")
-    said = program("get", leg.call_record_id, "--leg", leg.leg, "--output", "out")
+    said = program("get", *WHY, leg.call_record_id, "--leg", leg.leg, "--output", "out")
     assert said.code == 1
     assert "its state is rejected not audio" in said.err
     assert "noojee-ingest show" in said.err
@@ -86,7 +87,7 @@ def test_legs_of_a_call_that_are_not_archived_are_named_with_their_state(
     name, legs = next(
         (name, legs) for name, legs in calls.items() if "login page" in legs.values() and "none" in legs.values()
     )
-    said = program("get", name, "--all-legs", "-o", "out", "--json")
+    said = program("get", *WHY, name, "--all-legs", "-o", "out", "--json")
     absent = [leg for leg, trouble in legs.items() if trouble == "login page"]
     assert said.code == 3
     assert [(one["leg"], one["state"]) for one in said.document["not_archived"]] == [
@@ -103,11 +104,11 @@ def test_a_store_that_cannot_be_read_is_not_told_as_a_fault_of_the_target(
     program: Program, folder: Path, call: tuple[str, list[str]]
 ) -> None:
     name, numbers = call
-    (file,) = program("get", name, "--leg", numbers[0], "--json", "-o", "elsewhere").document["files"]
+    (file,) = program("get", *WHY, name, "--leg", numbers[0], "--json", "-o", "elsewhere").document["files"]
     kept = folder / "data/store/archive" / file["key"]
     kept.unlink()
     kept.symlink_to("/proc/self/mem")  # whose first bytes nobody can read
-    said = program("get", name, "--leg", numbers[0], "--output", "out")
+    said = program("get", *WHY, name, "--leg", numbers[0], "--output", "out")
     assert said.code == 1
     assert f"reading archive/{file['key']}: the store does not answer as it should; Input/output error" in said.err
     assert "--output" not in said.err
@@ -118,7 +119,7 @@ def test_no_api_key_is_needed(
     program: Program, folder: Path, call: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOOJEE_INGEST_SITES__HERE__API_KEY")
-    assert program("get", call[0], "--all-legs", "-o", "out").code == 0
+    assert program("get", *WHY, call[0], "--all-legs", "-o", "out").code == 0
 
 
 @pytest.mark.parametrize("damage", ["a byte flipped", "cut", "grown", "gone"])
@@ -126,14 +127,14 @@ def test_a_damaged_copy_ends_with_4_and_leaves_no_file(
     program: Program, folder: Path, call: tuple[str, list[str]], damage: str
 ) -> None:
     name, numbers = call
-    (file,) = program("get", name, "--leg", numbers[0], "--json", "-o", "elsewhere").document["files"]
+    (file,) = program("get", *WHY, name, "--leg", numbers[0], "--json", "-o", "elsewhere").document["files"]
     kept = folder / "data/store/archive" / file["key"]
     data = bytearray(kept.read_bytes())
     kept.unlink()
     if damage != "gone":
         data[len(data) // 2] ^= damage == "a byte flipped"
         kept.write_bytes({"cut": data[:-1], "grown": data + b"\0"}.get(damage, data))
-    said = program("get", name, "--leg", numbers[0], "--output", "out")
+    said = program("get", *WHY, name, "--leg", numbers[0], "--output", "out")
     assert said.code == 4
     assert f"audio of leg {file['leg_id']} is damaged" in said.err
     assert "Restore the object from a copy of the store" in said.err
@@ -146,7 +147,7 @@ def test_another_store_is_not_told_as_damage_of_one_recording(
 ) -> None:
     (folder / "data/store").rename(folder / "data/elsewhere")
     open_folder_store(folder / "data/store")
-    said = program("get", call[0], "--all-legs", "--output", "out")
+    said = program("get", *WHY, call[0], "--all-legs", "--output", "out")
     assert said.code == 4
     assert "the store lacks 1 journal segments that the catalogue knows" in said.err
     assert "[store] in the settings names the right place (a folder: is it mounted? Buckets: their names" in said.err
@@ -156,7 +157,7 @@ def test_another_store_is_not_told_as_damage_of_one_recording(
 
 def test_a_folder_that_cannot_be_written_is_named(program: Program, folder: Path, call: tuple[str, list[str]]) -> None:
     (folder / "out").write_text("a file")
-    said = program("get", call[0], "--all-legs", "--output", "out")
+    said = program("get", *WHY, call[0], "--all-legs", "--output", "out")
     assert said.code == 1
     assert "writing out/" in said.err
     assert "Choose another folder with --output." in said.err
@@ -167,15 +168,15 @@ def test_a_file_that_is_there_is_replaced_only_by_a_whole_one(
     program: Program, folder: Path, call: tuple[str, list[str]]
 ) -> None:
     name, numbers = call
-    (file,) = program("get", name, "--leg", numbers[0], "--json", "-o", "out").document["files"]
+    (file,) = program("get", *WHY, name, "--leg", numbers[0], "--json", "-o", "out").document["files"]
     (path,) = written(folder)
     path.write_bytes(b"older")
     kept = folder / "data/store/archive" / file["key"]
     whole = kept.read_bytes()
     kept.unlink()
     kept.write_bytes(whole[:-1])
-    assert program("get", name, "--leg", numbers[0], "-o", "out").code == 4
+    assert program("get", *WHY, name, "--leg", numbers[0], "-o", "out").code == 4
     assert path.read_bytes() == b"older"
     kept.write_bytes(whole)
-    assert program("get", name, "--leg", numbers[0], "-o", "out").code == 0
+    assert program("get", *WHY, name, "--leg", numbers[0], "-o", "out").code == 0
     assert path.read_bytes() == whole

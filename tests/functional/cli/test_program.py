@@ -127,7 +127,9 @@ class TestRebuild:
         assert [program(*question).out for question in questions] == before
         assert program("status", "--json").document["sites"][0]["days"] == days
 
-    @pytest.mark.parametrize("verb", [["search"], ["status"], ["show", "x"], ["get", "x"]], ids=" ".join)
+    @pytest.mark.parametrize(
+        "verb", [["search"], ["status"], ["show", "x"], ["get", "x", "--reason", "why"]], ids=" ".join
+    )
     def test_a_lost_catalogue_is_told_and_not_taken_for_an_empty_archive(
         self, program: Program, folder: Path, verb: list[str]
     ) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,20 +25,11 @@ Program = Callable[..., "Said"]
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def legs_of(said: Said) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = said.document["legs"]
-    return found
-
-
-def keys_of(legs: list[dict[str, Any]]) -> list[str]:
-    return [f"{leg['call_record_id']}/{leg['leg']}" for leg in legs]
-
-
 class TestStatus:
     def test_every_day_has_a_line_and_gaps_end_it_with_3(self, program: Program, truth: Truth) -> None:
         said = program("status")
         assert said.code == 3
-        (line,) = [line for line in said.out.splitlines() if "Tue 2026-03-10" in line]
+        (line,) = [line for line in said.out.splitlines() if line.startswith("  Tue 2026-03-10")]
         assert line.split()[2:6] == ["24", "of", "24", str(len(truth.ended(DAY.date())))]
         assert "here, days of Australia/Melbourne" in said.out
         assert "nightly of 2026-03-11 03:30:0" in said.out
@@ -130,9 +121,9 @@ class TestShow:
         assert "[store] in the settings names the right place" in said.err
         assert "restore them from a copy of the store" in said.err
 
-    @pytest.mark.parametrize("verb", ["show", "get"])
-    def test_an_unknown_id_is_named_with_what_to_do(self, program: Program, verb: str) -> None:
-        said = program(verb, "no-such-call")
+    @pytest.mark.parametrize("verb", [["show"], ["get", "--reason", "why"]], ids=" ".join)
+    def test_an_unknown_id_is_named_with_what_to_do(self, program: Program, verb: list[str]) -> None:
+        said = program(*verb, "no-such-call")
         assert said.code == 1
         assert said.out == ""
         assert said.err.startswith("noojee-ingest: ")

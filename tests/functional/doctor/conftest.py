@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,31 +23,10 @@ from noojee_ingest.pipeline.poll import run_poll
 from noojee_ingest.pipeline.report import NightReport
 from noojee_ingest.pipeline.work import open_work
 from noojee_ingest.settings import Settings, load
+from tests.functional.conftest import KEY
+from tests.functional.pipeline.conftest import CONFIG, NOW
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
-NOW = datetime.fromisoformat("2026-03-11T03:30:00+11:00")
 HEAD = "[sites.here]\n"
-
-CONFIG = """
-data = "{folder}"
-
-[nightly]
-lateness_hours = 12
-
-[sites.here]
-zone = "Australia/Melbourne"
-url = "{url}"
-by_hour_interval_seconds = 0.001
-
-[[sites.here.without_recording]]
-explanation = "nobody answered"
-dispositions = ["No Answer"]
-
-[[sites.here.without_recording]]
-explanation = "a machine, hung up at once"
-dispositions = ["Answering Machine"]
-max_duration_seconds = 10
-"""
 
 
 @dataclass

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from noojee_ingest.cli.program import app
 from noojee_ingest.pipeline.doctor import Result
 from noojee_ingest.simulator import Dialect
-from tests.functional.doctor.conftest import KEY, Surgery
+from tests.functional.conftest import KEY
+from tests.functional.doctor.conftest import Surgery
 
 Make = Callable[..., Surgery]
 AUDIO = "audio by call record id"

@@ -16,9 +16,10 @@ from noojee_ingest.pipeline.doctor import room, variants
 from noojee_ingest.pipeline.doctor.audio import MOST_IN_A_ROW
 from noojee_ingest.pipeline.doctor.buckets import LOCK_SECONDS
 from noojee_ingest.pipeline.doctor.report import PUT_TOML
+from tests.functional.conftest import KEY
 from tests.functional.docs.test_cli import documented as documented_members
 from tests.functional.docs.test_cli import members
-from tests.functional.doctor.conftest import KEY, Surgery
+from tests.functional.doctor.conftest import Surgery
 
 PAGE = (Path(__file__).parents[3] / "docs" / "doctor.md").read_text()
 Make = Callable[..., Surgery]

@@ -20,7 +20,9 @@ from noojee_ingest.noojee import Interrupted
 from noojee_ingest.pipeline import budget as site_budget
 from noojee_ingest.pipeline.doctor import Examination, Result, variants
 from noojee_ingest.pipeline.errors import NoSuchSite
-from tests.functional.doctor.conftest import KEY, NOW, Surgery, of
+from tests.functional.conftest import KEY
+from tests.functional.doctor.conftest import Surgery, of
+from tests.functional.pipeline.conftest import NOW
 
 Make = Callable[..., Surgery]
 AUDIO, BY_HOUR, META = "audio by call record id", "by-hour list", "meta data by unique id"

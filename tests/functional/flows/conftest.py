@@ -24,8 +24,7 @@ import pytest
 
 import noojee_ingest
 from noojee_ingest import simulator
-
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
+from tests.functional.conftest import KEY
 
 CONFIG = """
 data = "{folder}/data"

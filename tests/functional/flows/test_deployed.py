@@ -21,10 +21,10 @@ import psutil
 import pytest
 
 from noojee_ingest import simulator
+from tests.functional.conftest import KEY
 from tests.integration.s3_server import free_ports
 
 DEPLOYMENTS = Path(__file__).parents[3] / "deploy" / "prefect.yaml"
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 WRONG_KEY = "c0ffee00-7a11-11ec-9d3c-00163e1a2b3c"
 WORKER = ("worker", "start", "--pool", "archive", "--run-once")
 WANTED = ("nightly/melbourne", "nightly/perth", "poll-call-records/melbourne")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.functional.conftest import KEY
+
 if TYPE_CHECKING:
     from .conftest import Place
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 OTHER_KEY = "c0ffee00-7a11-11ec-9d3c-00163e1a2b3c"
 AUDIO = "retrieveByCallRecordId"
 ECHOES = [

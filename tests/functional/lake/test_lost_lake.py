@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dirty import dirty_days
+from noojee_ingest.catalogue.rebuild import rebuild
+from noojee_ingest.journal.segment import put, segments
 from noojee_ingest.lake.publish import LAKE_ID, lake_id
 from noojee_ingest.lake.schema import CALL_RECORDS, LEGS, TABLES
 from noojee_ingest.storage.errors import StoreUnavailable
@@ -26,7 +29,7 @@ from tests.functional.lake.test_publishing_runs import (
     tell,
 )
 from tests.functional.pipeline.conftest import NOW, Site, _sound_simulator, site
-from tests.unit.journal.story import DAY, NEXT_DAY, SITE, call_seen, leg_seen, stored
+from tests.unit.journal.story import DAY, NEXT_DAY, SITE, at, call_seen, leg_seen, stored
 
 __all__ = ["_sound_simulator", "catalogue", "opened", "site"]
 
@@ -121,6 +124,26 @@ def _fails_for_days(replace):  # type: ignore[no-untyped-def]
         return replace(key, body, **told)
 
     return fails
+
+
+def test_a_day_that_only_the_lake_has_is_emptied_after_a_rebuild(
+    *, opened: Callable[[str], Catalogue], catalogue: Catalogue, lake: Lake, tmp_path: Path
+) -> None:
+    """A leg's day turned out to be an earlier one, and the catalogue was made anew before that was published."""
+    on_the_later_day, on_the_earlier = leg_seen(0, day=NEXT_DAY), leg_seen(0, "B", time=at(-5))
+    tell(catalogue, "first", on_the_later_day)
+    by_hand(catalogue, lake)
+    tell(catalogue, "second", on_the_earlier)
+    archive = open_folder_store(tmp_path / "archived").archive
+    for one in segments(SITE, [on_the_later_day, on_the_earlier], at(0)):
+        put(archive, one)
+    rebuild(archive, f"sqlite:///{tmp_path}/rebuilt.db")
+    rebuilt = opened("rebuilt")
+    assert [row["day"] for row in published(lake, "legs")] == [NEXT_DAY]
+    assert by_hand(rebuilt, lake).days == 2
+    assert [row["day"] for row in published(lake, "legs")] == [DAY]
+    lake.root.put.clear()
+    assert (by_hand(rebuilt, lake).days, lake.root.put, dirty_days(rebuilt, SITE)) == (0, [], {})
 
 
 def test_a_lake_keeps_its_id_and_what_is_no_id_is_replaced(lake: Lake) -> None:

@@ -28,14 +28,15 @@ from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.noojee import Noojee, Patience
 from noojee_ingest.pipeline import budget as site_budget
-from noojee_ingest.pipeline import work as pipeline_work
+from noojee_ingest.pipeline import phone as pipeline_phone
 from noojee_ingest.pipeline.night import NIGHTLY, run_night
 from noojee_ingest.pipeline.poll import PollReport, run_poll
 from noojee_ingest.pipeline.report import NightReport
 from noojee_ingest.pipeline.work import Work, open_work
 from noojee_ingest.settings import Settings, load
+from tests.functional.conftest import KEY
+from tests.functional.pipeline.decisions import Archive
 
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 NOW = datetime.fromisoformat("2026-03-11T03:30:00+11:00")
 
 CONFIG = """
@@ -188,13 +189,18 @@ class Site:
     def rule(
         self, endpoint: str, *, times: int | None = None, match: dict[str, str] | None = None, **what: Any
     ) -> None:
-        """A rule of the fault plan: ``edit=`` with its fields, else an answer with the fields given."""
+        """A rule of the fault plan: ``edit=`` with its fields, else an answer with the fields given.
+
+        ``after``, ``since``, ``until`` and ``probability`` are the rule's own too.
+        """
         edit = what.pop("edit", None)
+        when = {name: what.pop(name) for name in ("after", "since", "until", "probability") if name in what}
         self.simulator.add_rule(
             simulator.Rule.model_validate(
                 {
                     "endpoint": endpoint,
                     "times": times,
+                    **when,
                     "match": match or {},
                     "edit": edit,
                     "answer": what if edit is None else None,
@@ -220,7 +226,7 @@ def _clocked(site: Site) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model, "now_utc", site.now)
         patch.setattr(site_budget, "MARGIN_SECONDS", 0.0)
-        patch.setattr(pipeline_work, "Noojee", partial(Noojee, patience=Patience(first=0.01, total=5.0)))
+        patch.setattr(pipeline_phone, "Noojee", partial(Noojee, patience=Patience(first=0.01, total=5.0)))
         yield site
 
 
@@ -273,3 +279,19 @@ def site(_sound_simulator: simulator.RunningSimulator, tmp_path: Path) -> Iterat
 @pytest.fixture
 def stop() -> threading.Event:
     return threading.Event()
+
+
+@pytest.fixture
+def archive(site: Site) -> Archive:
+    site.night()
+    site.requests()
+    return Archive(site)
+
+
+@pytest.fixture
+def gaps(make_site: Callable[..., Site]) -> Archive:
+    """A night with legs in each state that a person may decide about."""
+    site = make_site(calls_a_day=40, never_legs=3, not_audio_legs=3, late_legs=2)
+    site.night()
+    site.requests()
+    return Archive(site)

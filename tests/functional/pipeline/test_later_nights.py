@@ -277,7 +277,7 @@ def test_a_day_on_which_the_clocks_change_completes(
     assert {key: row["state"] for key, row in legs.items()} == dict.fromkeys(truth, "archived")
     assert {key: row["end"] for key, row in legs.items()} == {key: leg.end for key, leg in truth.items()}
     assert report.exit_code == 0
-    assert site.requests()["retrieveMetaDataByHour"] == 24
+    assert site.requests()["retrieveMetaDataByHour"] == min(hours, 24)  # the hour that happens twice is one list
     assert site.night().nothing_needed
 
 

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import noojee_ingest
+from tests.functional.conftest import KEY
 
 if TYPE_CHECKING:
     from .conftest import Site
 
 MIB = 1024 * 1024
 WORKERS, BUFFER = 8, MIB
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 
 NIGHT = """
 import json, re, sys, threading

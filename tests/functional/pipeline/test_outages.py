@@ -28,6 +28,7 @@ from noojee_ingest.pipeline.work import MOST_DENIALS, open_work
 from noojee_ingest.settings import SettingsError, load
 from noojee_ingest.storage import folder
 from noojee_ingest.storage.errors import StoreFull, StoreReadOnly, StoreUnavailable
+from tests.functional.conftest import KEY
 
 if TYPE_CHECKING:
     from noojee_ingest.model import Leg
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from .conftest import Site
 
 DAY = date(2026, 3, 10)
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 SMALL = {"ARCHIVE__BATCH": 10, "ARCHIVE__WORKERS": 2}
 
 
@@ -257,7 +257,7 @@ def test_evidence_that_cannot_be_kept_ends_no_run(
     assert {key for key, state in site.states().items() if state != "archived"} == set(trouble)
     assert report.exit_code == 3
     (problem,) = report.problems
-    assert problem.startswith("what came for 2 legs is no audio and could not be kept; a later run")
+    assert problem.startswith("what came for 2 legs belongs into evidence and could not be kept; a later run")
     assert "evidence/" in problem
     site.pass_time(hours=2)
     assert site.night().problems == []

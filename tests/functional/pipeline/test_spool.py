@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import threading
 from pathlib import Path
 
@@ -95,3 +96,24 @@ def test_a_folder_that_goes_away_is_named_when_it_is_needed(tmp_path: Path) -> N
     with pytest.raises(SpoolFailed, match="Make room there"), spool(tmp_path).recording(None, leg_id="a") as spooled:  # noqa: PT012
         (tmp_path / "spool").rmdir()
         fill(spooled, 3)
+
+
+def test_a_disk_that_takes_no_more_is_met_by_the_write_that_it_refuses(tmp_path: Path) -> None:
+    """Not by a later one, nor when the file is closed: a small rest is not left waiting for either."""
+    room = spool(tmp_path, memory=10)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def trickle(spooled: Spooled) -> None:
+        for _ in range(81):  # of which Python would keep all in its own buffer
+            spooled.write(b"x" * 100)
+
+    with room.recording(None, leg_id="one") as spooled:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, before[1]))
+        try:
+            with pytest.raises(SpoolFailed, match=r"the spool .* cannot be written"):
+                trickle(spooled)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with room.recording(5000, leg_id="two") as spooled:
+        spooled.write(b"y" * 5000)
+    assert spooled.size == 5000

@@ -20,13 +20,12 @@ from noojee_ingest.noojee import AuthenticationFailed
 from noojee_ingest.pipeline.errors import NightUnderWay
 from noojee_ingest.pipeline.night import Done, run_night
 from noojee_ingest.pipeline.status import SiteStatus, status
+from tests.functional.conftest import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .conftest import Site
-
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 
 
 def status_of(site: Site, slug: str = "here", **environ: Any) -> SiteStatus:
@@ -280,6 +279,47 @@ def test_gaps_and_gone_objects_of_days_before_those_shown_stay_in_the_exit_code(
     said = CliRunner().invoke(app, ["status", "--days", "1", "--config", config], env=environ)
     assert said.exit_code == 4
     assert "Days before these: 2 gaps, 1 objects gone; see --days." in said.stdout
+
+
+def test_days_below_the_target_are_told_and_change_no_exit_code(make_site: Callable[..., Site]) -> None:
+    site = make_site(late_legs=2)
+    site.night()
+    told = status_of(site)
+    day = next(day for day in told.days if day.day == date(2026, 3, 10))
+    assert day.sums.complete is not None
+    assert day.sums.complete < 100
+    assert (told.exit_code, day.is_below, told.worst) == (0, True, day)
+    told = status_of(site, NIGHTLY__TARGET_PERCENT=f"{day.sums.complete}")
+    assert (told.exit_code, told.worst, [one.is_below for one in told.days]) == (0, None, [False, False])
+    assert status_of(site, NIGHTLY__TARGET_PERCENT=f"{day.sums.complete + 0.1}").worst == day
+
+
+def test_a_good_day_hides_no_bad_one_and_the_worst_is_named_first(make_site: Callable[..., Site]) -> None:
+    site = make_site(not_audio_legs=2, days=4)
+    site.night(day=date(2026, 3, 9))
+    site.night()
+    told = status_of(site)
+    assert told.worst is not None
+    assert told.worst.sums.complete == min(day.sums.complete for day in told.days if day.gaps and day.sums.complete)
+    config = str(site.folder.parent / "config.toml")
+    environ = {f"NOOJEE_INGEST_{name}": text for name, text in {"SITES__HERE__API_KEY": KEY, **site.environ}.items()}
+    said = CliRunner().invoke(app, ["status", "--config", config], env=environ)
+    first = said.stdout.splitlines()[0]
+    assert first.startswith(f"here: worst is {told.worst.day:%a %Y-%m-%d}: {told.worst.sums.complete} %, ")
+    assert "March 2026" in said.stdout
+    assert " !" not in first
+    document = json.loads(CliRunner().invoke(app, ["status", "--json", "--config", config], env=environ).stdout)
+    assert document["sites"][0]["worst"] == told.worst.day.isoformat()
+    assert document["sites"][0]["target"] == 100.0
+
+
+def test_days_are_final_as_their_statements_say_and_a_day_without_one_is_not(site: Site) -> None:
+    site.night()
+    assert [(day.statement, day.is_final) for day in status_of(site).days] == [(1, False), (0, False)]
+    for _ in range(3):
+        site.pass_time(hours=24)
+        site.night()
+    assert [(day.statement, day.is_final) for day in status_of(site).days][:2] == [(2, True), (1, False)]
 
 
 AT_WORK = """

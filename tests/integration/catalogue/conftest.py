@@ -10,10 +10,20 @@ from sqlalchemy import text
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.tables import REBUILDABLE, VOLATILE, RevisionRow
-from tests.functional.catalogue.conftest import AddressOf, address, archive, catalogue, opened, url
+from tests.functional.catalogue.conftest import (
+    AddressOf,
+    address,
+    apart,
+    archive,
+    catalogue,
+    helped,
+    holding,
+    opened,
+    url,
+)
 from tests.integration.postgres_server import PostgresServer
 
-__all__ = ["address", "archive", "catalogue", "opened", "url"]
+__all__ = ["address", "apart", "archive", "catalogue", "helped", "holding", "opened", "url"]
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.tables import REBUILDABLE, AudioStoredRow, FindingRow, LegRow, table
+from noojee_ingest.catalogue.fact_tables import AudioStoredRow
+from noojee_ingest.catalogue.tables import REBUILDABLE, FindingRow, LegRow, table
 from tests.functional.pipeline.conftest import Site, make_site, site_at, tmp_path
 from tests.integration.postgres_server import PostgresServer
 from tests.integration.s3_server import OWNER, Keys, S3Server

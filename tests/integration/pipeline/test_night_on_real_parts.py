@@ -15,13 +15,13 @@ import typer
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.errors import CatalogueUnavailable
+from noojee_ingest.catalogue.fact_tables import AudioStoredRow
 from noojee_ingest.catalogue.rebuild import rebuild
-from noojee_ingest.catalogue.tables import AudioStoredRow, LegRow
+from noojee_ingest.catalogue.tables import LegRow
 from noojee_ingest.cli.get import get
 from noojee_ingest.journal.errors import SegmentsGone
 from noojee_ingest.pipeline import record as recording
-from noojee_ingest.pipeline.get import find_audio
-from noojee_ingest.pipeline.get import get as get_audio
+from noojee_ingest.pipeline.get import find_audio, read_audio
 from noojee_ingest.pipeline.places import open_root
 from noojee_ingest.storage.errors import StoreUnavailable
 from noojee_ingest.storage.root import RootName
@@ -79,7 +79,7 @@ def test_what_was_archived_is_got_even_where_it_is_hidden(
         for name, text in {"SITES__HERE__URL": site.simulator.url, **site.environ}.items():
             patch.setenv(f"NOOJEE_INGEST_{name}", text)
         with pytest.raises(typer.Exit) as ended:
-            get(row["leg_id"], output=tmp_path / "out", config=site.folder.parent / "config.toml")
+            get(row["leg_id"], reason="a dispute", output=tmp_path / "out", config=site.folder.parent / "config.toml")
     assert ended.value.exit_code == 0
     (file,) = (tmp_path / "out").iterdir()
     assert hashlib.sha256(file.read_bytes()).hexdigest() == row["content_sha256"]
@@ -93,7 +93,7 @@ def test_a_store_whose_versions_are_others_is_read_by_its_keys(site: Site, parts
         (audio,), _ = find_audio(catalogue, parts.rows(AudioStoredRow)[0]["leg_id"])
         target = BytesIO()
         archive = open_root(site.settings(), RootName.ARCHIVE)
-        get_audio(catalogue, archive, replace(audio, version_id="0" * 32), target)
+        read_audio(catalogue, archive, replace(audio, version_id="0" * 32), target)
     assert len(target.getvalue()) == audio.size
 
 
@@ -213,7 +213,7 @@ def test_an_evidence_bucket_that_may_not_be_written_keeps_no_sound_audio_back(
         {"pending", "rejected", "archived"},
     )
     (problem,) = report.problems
-    assert "what came for 2 legs is no audio and could not be kept" in problem
+    assert "what came for 2 legs belongs into evidence and could not be kept" in problem
     assert "grant s3:PutObject" in problem
     sign_in(OWNER)
     site.pass_time(hours=2)

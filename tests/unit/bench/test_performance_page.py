@@ -14,7 +14,8 @@ RESULTS = json.loads((CHECKOUT / "bench" / "results.json").read_text())
 
 def test_the_page_shows_the_table_of_the_results() -> None:
     page = (CHECKOUT / "docs" / "performance.md").read_text()
-    assert f"```text\n{told(RESULTS)}\n```" in page
+    shown = f"```text\n{told(RESULTS)}\n```" in page
+    assert shown, "`make bench` wrote bench/results.json: put its table on the page, or take the old file back"
 
 
 def test_the_results_are_of_the_whole_bench_and_name_no_machine() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from noojee_ingest.catalogue.errors import CatalogueLocked
 from noojee_ingest.cli.exits import exit_of
 from noojee_ingest.cli.get import file_name
-from noojee_ingest.cli.options import bytes_text, read_day, read_time, safe, site_time
+from noojee_ingest.cli.options import bytes_text, read_day, read_time, safe, site_time, told_time
 from noojee_ingest.cli.progress import told
 from noojee_ingest.journal.errors import DamagedSegment, UnknownVersion
 from noojee_ingest.noojee import AuthenticationFailed, ContractError, Misconfigured
@@ -37,7 +37,10 @@ ZONE = ZoneInfo("Australia/Melbourne")
         ("2026-03-10 14:30:15", "2026-03-10T03:30:15+00:00"),
         ("2026-03-10T14:30+00:00", "2026-03-10T14:30:00+00:00"),
         ("2026-03-10T14:30Z", "2026-03-10T14:30:00+00:00"),
-        ("2026-04-05T02:30", "2026-04-04T15:30:00+00:00"),  # the earlier of the two
+        ("2026-04-05T02:30+11:00", "2026-04-04T15:30:00+00:00"),
+        ("2026-04-05T02:30+10:00", "2026-04-04T16:30:00+00:00"),
+        ("2026-04-05T03:00", "2026-04-04T17:00:00+00:00"),
+        ("2026-10-04T03:00", "2026-10-03T16:00:00+00:00"),
     ],
 )
 def test_a_time_without_an_offset_is_site_time(text: str, instant: str) -> None:
@@ -50,6 +53,46 @@ def test_what_is_no_time_or_day_is_refused_with_the_right_form(text: str) -> Non
         read_time(text, ZONE)
     with pytest.raises(typer.BadParameter, match="write it as 2026-03-10"):
         read_day(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("2026-04-05T02:00", "happened twice .*: 2026-04-05T02:00:00[+]11:00 or 2026-04-05T02:00:00[+]10:00"),
+        ("2026-04-05 02:59:59", "happened twice .*: 2026-04-05T02:59:59[+]11:00 or 2026-04-05T02:59:59[+]10:00"),
+        ("2026-10-04T02:30", "never happened .*: 2026-10-04T01:30:00[+]10:00 or 2026-10-04T03:30:00[+]11:00"),
+    ],
+)
+def test_a_time_that_the_clocks_showed_twice_or_never_is_not_guessed(text: str, told: str) -> None:
+    with pytest.raises(typer.BadParameter, match=told):
+        read_time(text, ZONE)
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "instant"),
+    [
+        ("2026-04-24", "Africa/Cairo", "2026-04-23T22:00:00+00:00"),  # it begins with 01:00
+        ("2026-10-25", "Atlantic/Azores", "2026-10-25T00:00:00+00:00"),  # midnight comes again an hour later
+    ],
+)
+def test_a_day_begins_with_its_first_instant_whatever_the_clocks_show(day: str, zone: str, instant: str) -> None:
+    assert read_time(day, ZoneInfo(zone)) == datetime.fromisoformat(instant)
+
+
+@pytest.mark.parametrize(
+    ("instant", "text", "shown"),
+    [
+        ("2026-04-05T02:30:00+11:00", "2026-04-05 02:30:00.0", "2026-04-05 02:30:00 AEDT or AEST"),
+        ("2026-04-05T02:30:00+11:00", "Sun Apr 05 02:30:00 AEDT 2026", "2026-04-05 02:30:00 AEDT"),
+        ("2026-04-05T02:30:00+10:00", "Sun Apr 05 02:30:00 AEST 2026", "2026-04-05 02:30:00 AEST"),
+        ("2026-10-04T03:30:00+11:00", "2026/10/04 02:30:00", "2026-10-04 03:30:00 AEDT ?"),
+        ("2026-04-05T03:30:00+10:00", "2026/04/05 03:30:00", "2026-04-05 03:30:00 AEST"),
+        (None, "whenever", "whenever"),
+        (None, None, ""),
+    ],
+)
+def test_a_told_time_that_is_in_doubt_is_shown_so(instant: str | None, text: str | None, shown: str) -> None:
+    assert told_time(datetime.fromisoformat(instant) if instant else None, text, ZONE) == shown
 
 
 def test_a_day_is_read() -> None:
@@ -97,7 +140,7 @@ HARMLESS = set(string.ascii_letters + string.digits + "-._")
 
 @given(st.text(), st.text(), st.text())
 def test_no_id_can_make_a_file_name_harmful(call: str, unique: str, leg: str) -> None:
-    name = file_name(ArchivedAudio("a" * 32, call, unique, leg, "k", "", 1, "b" * 64, "wav", 1.0))
+    name = file_name(ArchivedAudio("a" * 32, "demo", call, unique, leg, "k", "", 1, "b" * 64, "wav", 1.0))
     assert set(name) <= HARMLESS
     assert not name.startswith((".", "-"))
     assert len(name) < 100

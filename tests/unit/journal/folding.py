@@ -10,13 +10,22 @@ from noojee_ingest.journal.events import (
     AudioStored,
     CallAppraised,
     CallSeen,
+    DayStated,
     Event,
     LegAppraised,
     LegSeen,
     ObjectNoted,
 )
 from noojee_ingest.journal.facts import CallFacts, Fact, LegFacts, put_fact
-from noojee_ingest.journal.fold import CallNow, LegNow, call_links, fold_call, fold_leg, object_findings
+from noojee_ingest.journal.fold import (
+    CallNow,
+    LegNow,
+    call_links,
+    fold_call,
+    fold_leg,
+    object_findings,
+    statement_findings,
+)
 from noojee_ingest.model import Finding
 
 Placed = tuple[Event, str]
@@ -72,7 +81,15 @@ def folded_objects(events: Iterable[Placed]) -> dict[str, list[Finding]]:
     return {key: [finding for _, finding in object_findings(found.values())] for key, found in notes.items()}
 
 
+def folded_days(events: Iterable[Placed]) -> dict[str, list[Finding]]:
+    statements: dict[str, list[DayStated]] = {}
+    for event, _ in events:
+        if isinstance(event, DayStated):
+            statements.setdefault(event.site_day, []).append(event)
+    return {site_day: statement_findings(found) for site_day, found in statements.items()}
+
+
 def folded(events: Iterable[Placed]) -> dict[str, Any]:
     """Everything that follows from events, by what it is about."""
     events = list(events)
-    return folded_legs(events) | folded_calls(events) | folded_objects(events)
+    return folded_legs(events) | folded_calls(events) | folded_objects(events) | folded_days(events)

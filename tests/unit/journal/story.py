@@ -12,19 +12,23 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from noojee_ingest.journal.events import (
+    Accessed,
     AudioNotStored,
     AudioStored,
     CallAppraised,
     CallChanged,
     CallSeen,
+    DayStated,
     EntryRefused,
     Event,
+    FixityChecked,
     LegAppraised,
     LegChanged,
     LegSeen,
     ListAnswered,
     ObjectNoted,
     Outcome,
+    Strength,
     Verdict,
 )
 from noojee_ingest.model import Finding, FindingKind, TimeMark, View, identity_digest, leg_id
@@ -193,8 +197,39 @@ def call_appraised(number: int, *, explained: bool, **other: Any) -> CallApprais
     return _made(CallAppraised, told | other)
 
 
+def accessed(number: int, digest: str, **other: Any) -> Accessed:
+    told = {"time": at(110), "leg_id": leg(number), "sha256": sha256(digest), "reason": "a dispute", "name": "Kim"}
+    return _made(Accessed, told | other)
+
+
 def noted(key: str = "audio/stray.wav", finding: FindingKind = FindingKind.ORPHAN_OBJECT, **other: Any) -> ObjectNoted:
     return _made(ObjectNoted, {"time": at(100), "key": key, "finding": finding, "detail": "seen in a listing"} | other)
+
+
+def fixity(selector: str = "all", **other: Any) -> FixityChecked:
+    told = {"time": at(120), "selector": selector, "strength": Strength.READ, "began": at(119), "checked": 9}
+    return _made(FixityChecked, told | {"list_digest": sha256(selector), "failed": 3} | other)
+
+
+def stated(number: int = 1, day: date = DAY, **other: Any) -> DayStated:
+    told = {
+        "time": at(130),
+        "day": day,
+        "site_day": f"site={other.get('site', SITE)}/day={day}",
+        "number": number,
+        "predecessor": sha256(f"statement {number - 1}") if number > 1 else "",
+        "segments": (f"journal/site={SITE}/day={day}/{number}.jsonl.gz",),
+        "root": sha256(f"root {number}"),
+        "leaves": 7,
+        "states": {"archived": 7, "missing": 1},
+        "calls": {"recorded": 4},
+        "found": {"unsound": 2},
+        "audio_bytes": 2**40,
+        "audio_ms": 2**33,
+        "final": number > 1,
+        "seal": sha256(f"statement {number}"),
+    }
+    return _made(DayStated, told | other)
 
 
 def destroyed(event: E) -> E:
@@ -216,6 +251,8 @@ def everything() -> list[Event]:
             FindingKind.UNREADABLE_FIELD,
             FindingKind.UNSOUND,
             FindingKind.DURATION_MISMATCH,
+            FindingKind.VIEW_DISAGREEMENT,
+            FindingKind.CHANGED_LATER,
         )
     }
     return [
@@ -233,6 +270,7 @@ def everything() -> list[Event]:
         stored(7, "seven", time=at(61), adopted=True, findings=findings[FindingKind.DURATION_MISMATCH]),
         not_stored(8),
         stored(8, "eight", supersedes=(not_stored(8).event_id,), findings=findings[FindingKind.DURATION_MISMATCH]),
+        leg_changed(8, "B", time=at(65), findings=findings[FindingKind.CHANGED_LATER]),
         stored(8, "eight and a half", time=at(70)),
         # 9 is tried again after it was given up: discovered. 10 is excused, 11 too, although someone else differs.
         gave_up,
@@ -240,16 +278,22 @@ def everything() -> list[Event]:
         leg_appraised(10, Verdict.EXCUSE),
         leg_appraised(11, Verdict.EXCUSE, time=at(91)),
         leg_appraised(11, Verdict.MISSING, time=at(92)),
-        # 12 is quarantined; 13 was and is released.
-        stored(12, "twelve"),
+        # Of 6 the object was damaged, and was put back.
+        leg_appraised(6, Verdict.REPLACE, time=at(125)),
+        # 12 is quarantined; 13 was and is released. Somebody had 13, twice.
+        stored(12, "twelve", withheld=True),
         leg_appraised(12, Verdict.QUARANTINE),
         stored(13, "thirteen"),
         quarantine,
         leg_appraised(13, Verdict.RELEASE, time=at(95), supersedes=(quarantine.event_id,)),
+        accessed(13, "thirteen"),
+        destroyed(accessed(13, "thirteen", time=at(120), day=NEXT_DAY)),
         # 14 and 15 have the same audio and, since 15 was corrected, the same start.
         stored(14, "the same"),
         stored(15, "the same"),
-        leg_changed(15, "B", time=at(5), start=at(14), view=View.BY_UNIQUE_ID),
+        leg_changed(
+            15, "B", time=at(5), start=at(14), view=View.BY_UNIQUE_ID, findings=findings[FindingKind.VIEW_DISAGREEMENT]
+        ),
         leg_changed(15, "C", time=at(6), start=at(14)),
         # 16 changed its tag and changed it back. 17 is told to have ended on two days.
         leg_changed(16, "B", time=at(10)),
@@ -285,12 +329,25 @@ def everything() -> list[Event]:
         noted("audio/gone.wav", FindingKind.GONE_OBJECT, day=NEXT_DAY),
         noted("audio/withdrawn.wav", FindingKind.WITHDRAWN_OBJECT),
         noted("audio/held.wav", FindingKind.HELD_OBJECT),
+        noted("audio/rotten.wav", FindingKind.DAMAGED_OBJECT),
+        noted("journal/gone.jsonl.gz", FindingKind.GONE_SEGMENT),
+        noted("journal/cut.jsonl.gz", FindingKind.DAMAGED_SEGMENT),
+        noted(f"catalogue/site={SITE}/day={DAY}", FindingKind.CATALOGUE_DISAGREEMENT),
         orphan,
         noted("audio/found-later.wav", time=at(110), cleared=True, supersedes=(orphan.event_id,)),
+        # Statements: one day has two of one number, as after two nights at once.
+        stated(),
+        stated(2),
+        stated(2, time=at(131)),
+        stated(day=NEXT_DAY),
+        # Two runs of verify.
+        fixity(),
+        fixity("2026-03-10 1/30", strength=Strength.EXISTS, failed=0),
         # Another site with the same ids, hours and audio.
         leg_seen(0, site=OTHER_SITE),
         stored(0, "six", site=OTHER_SITE),
         call_seen(0, site=OTHER_SITE),
         answered(site=OTHER_SITE),
         refused(site=OTHER_SITE),
+        stated(site=OTHER_SITE),
     ]

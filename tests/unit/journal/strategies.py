@@ -27,6 +27,7 @@ PLAIN: dict[Any, SearchStrategy[Any]] = {
     tuple[str, ...]: st.lists(texts, max_size=4).map(tuple),
     tuple[Finding, ...]: st.lists(st.builds(Finding, st.sampled_from(FindingKind), texts), max_size=3).map(tuple),
     Mapping[str, str]: st.dictionaries(texts, texts, max_size=4),
+    Mapping[str, int]: st.dictionaries(texts, st.integers(-(2**63), 2**63 - 1), max_size=4),
 }
 
 

@@ -22,7 +22,7 @@ from noojee_ingest.journal.events import (
 )
 from noojee_ingest.journal.fold import Judged
 from noojee_ingest.model import FindingKind, State, View
-from tests.unit.journal.folding import folded_calls, folded_legs, folded_objects, placed
+from tests.unit.journal.folding import folded_calls, folded_days, folded_legs, folded_objects, placed
 from tests.unit.journal.story import everything
 
 STORY = everything()
@@ -59,6 +59,7 @@ def test_every_judgement_is_reached() -> None:
 def test_every_finding_of_the_fold_is_reached() -> None:
     legs, calls = folded_legs(placed(STORY)).values(), folded_calls(placed(STORY)).values()
     found = [findings for _, findings in (*legs, *calls)] + list(folded_objects(placed(STORY)).values())
+    found += folded_days(placed(STORY)).values()
     assert {finding.kind for findings in found for finding in findings} == set(FindingKind) - MADE_BY_APPLY
 
 

@@ -12,7 +12,7 @@ import pytest
 from noojee_ingest.catalogue.queries import Asked
 from noojee_ingest.model import Leg
 from noojee_ingest.pipeline.archive import due_again, ended
-from noojee_ingest.pipeline.discover import call_end, hour_end, question_due
+from noojee_ingest.pipeline.discover import call_end, question_due
 
 ENDED = datetime(2026, 3, 10, 10, tzinfo=UTC)
 LOOKBACK = timedelta(days=3)
@@ -50,21 +50,6 @@ def test_a_list_is_asked_once_once_more_after_the_lookback_and_then_while_it_cha
     asked: tuple[tuple[float, str], ...], hours: float, due: bool
 ) -> None:
     assert question_due(looks(*asked), ENDED, after(hours=hours), LOOKBACK) is due
-
-
-@pytest.mark.parametrize(
-    ("day", "hour", "over"),
-    [
-        (date(2026, 3, 10), 0, "2026-03-09T14:00:00+00:00"),
-        (date(2026, 3, 10), 23, "2026-03-10T13:00:00+00:00"),
-        (date(2026, 4, 5), 2, "2026-04-04T17:00:00+00:00"),  # it happened twice: the second time
-        (date(2026, 4, 5), 3, "2026-04-04T18:00:00+00:00"),
-        (date(2025, 10, 5), 1, "2025-10-04T16:00:00+00:00"),
-        (date(2025, 10, 5), 3, "2025-10-04T17:00:00+00:00"),
-    ],
-)
-def test_an_hour_is_over_at_its_end_by_the_clock_of_the_site(day: date, hour: int, over: str) -> None:
-    assert hour_end(SimpleNamespace(zone=ZONE), day, hour) == datetime.fromisoformat(over)  # type: ignore[arg-type]
 
 
 def work(*, lateness: float = 48) -> Any:

@@ -1,0 +1,76 @@
+"""Audio is given out by those who ask for it by name and reason, and only while it is archived."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+
+from noojee_ingest.catalogue.terms import BadSearch
+from noojee_ingest.journal.events import Accessed, Verdict
+from noojee_ingest.model import State
+from noojee_ingest.pipeline.errors import NotArchived
+from noojee_ingest.pipeline.get import find_audio, get
+
+from .decisions import Archive, decided
+
+WHY, WHO = "a dispute", "Kim Doe"
+
+
+def accesses(archive: Archive) -> list[Accessed]:
+    return [event for event in archive.events() if isinstance(event, Accessed)]
+
+
+def test_it_is_journalled_before_it_is_given_out(archive: Archive) -> None:
+    leg = archive.first(State.ARCHIVED)["leg_id"]
+    with archive.catalogue() as catalogue:
+        found, _ = find_audio(catalogue, leg)
+        given = get(archive.site.settings(), catalogue, found, reason=f" {WHY} ", name=WHO)
+        (access,) = accesses(archive)
+        assert (access.leg_id, access.sha256, access.reason, access.name) == (leg, found[0].sha256, WHY, WHO)
+        target = BytesIO()
+        given.copy(found[0], target)
+    assert target.getvalue() == archive.got(leg)
+    assert accesses(archive) == [access]
+
+
+def test_what_is_quarantined_meanwhile_is_given_to_nobody(archive: Archive) -> None:
+    leg = archive.first(State.ARCHIVED)["leg_id"]
+    with archive.catalogue() as catalogue:
+        found, _ = find_audio(catalogue, leg)
+        decided(archive, Verdict.QUARANTINE, leg)
+        with pytest.raises(NotArchived, match="its state is quarantined"):
+            get(archive.site.settings(), catalogue, found, reason=WHY, name=WHO)
+
+
+def test_who_asked_for_one_leg_gets_no_other(archive: Archive) -> None:
+    one, other = [row["leg_id"] for row in archive.rows() if row["state"] == State.ARCHIVED.value][:2]
+    with archive.catalogue() as catalogue:
+        found, _ = find_audio(catalogue, one)
+        (elsewhere,), _ = find_audio(catalogue, other)
+        given = get(archive.site.settings(), catalogue, found, reason=WHY, name=WHO)
+        target = BytesIO()
+        with pytest.raises(ValueError, match="is not among what is given out"):
+            given.copy(elsewhere, target)
+    assert target.getvalue() == b""
+
+
+@pytest.mark.parametrize(("reason", "name"), [("", WHO), (" \n", WHO), (WHY, ""), (WHY, "\ud800")])
+def test_nobody_gets_it_without_reason_and_name(archive: Archive, reason: str, name: str) -> None:
+    leg = archive.first(State.ARCHIVED)["leg_id"]
+    with archive.catalogue() as catalogue:
+        found, _ = find_audio(catalogue, leg)
+        with pytest.raises(BadSearch, match="giving audio out needs a"):
+            get(archive.site.settings(), catalogue, found, reason=reason, name=name)
+    assert accesses(archive) == []
+
+
+def test_a_night_after_an_access_has_nothing_to_do(archive: Archive) -> None:
+    leg = archive.first(State.ARCHIVED)["leg_id"]
+    with archive.catalogue() as catalogue:
+        found, _ = find_audio(catalogue, leg)
+        get(archive.site.settings(), catalogue, found, reason=WHY, name=WHO)
+    before = archive.leg(leg)
+    report = archive.site.night()
+    assert report.nothing_needed
+    assert archive.leg(leg) == before

@@ -1,0 +1,490 @@
+"""Verify: what each strength finds and does not find, what it journals, and when it journals nothing.
+
+The integration tests run much of this again with buckets and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from noojee_ingest.catalogue.rebuild import rebuild
+from noojee_ingest.journal import segment
+from noojee_ingest.journal.errors import DamagedSegment, SegmentsGone
+from noojee_ingest.journal.events import Event, FixityChecked, ObjectNoted, Strength, Verdict
+from noojee_ingest.model import State
+from noojee_ingest.pipeline import examine
+from noojee_ingest.pipeline.quarantine import evidence_key
+from noojee_ingest.pipeline.selection import Selection
+from noojee_ingest.pipeline.show import show
+from noojee_ingest.pipeline.status import status
+from noojee_ingest.pipeline.verify import Progress, Verified, verify
+from tests.functional.pipeline.decisions import Archive
+
+if TYPE_CHECKING:
+    from .conftest import Site
+
+DAY = date(2026, 3, 10)
+EVERY = tuple(Strength)
+Found = set[tuple[str, str]]
+
+
+@pytest.fixture(scope="session")
+def night_kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that asks puts its night, for the others to copy."""
+    return tmp_path_factory.mktemp("night") / "data"
+
+
+@pytest.fixture
+def archive(site: Site, night_kept: Path) -> Archive:
+    if night_kept.exists():
+        shutil.copytree(night_kept, site.folder)
+    else:
+        site.night()
+        site.requests()
+        shutil.copytree(site.folder, night_kept)
+    site.pass_time(hours=1)
+    return Archive(site)
+
+
+def verified(archive: Archive, strength: Strength = Strength.READ, **how: Any) -> Verified:
+    stop = how.pop("stop", None) or threading.Event()
+    selection = how.pop("selection", Selection())
+    with archive.catalogue() as catalogue:
+        return verify(
+            archive.site.settings(), catalogue, "here", strength=strength, selection=selection, stop=stop, **how
+        )
+
+
+def found(done: Verified) -> Found:
+    return {(failure.kind.value, failure.name) for failure in done.failures}
+
+
+def audio(archive: Archive) -> dict[str, Any]:
+    """The audio of the first archived leg."""
+    return archive.audio(archive.first(State.ARCHIVED)["leg_id"])
+
+
+def file(archive: Archive, key: str) -> Path:
+    return archive.site.archive / key
+
+
+def changed(path: Path, data: bytes) -> None:
+    path.unlink()
+    path.write_bytes(data)
+
+
+def flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    changed(path, bytes(data))
+
+
+def a_segment(archive: Archive) -> str:
+    """One that tells of audio, and is not the last."""
+    root = archive.store.archive
+    keys = list(segment.keys(root))
+    return next(key for key in keys[:-1] if any(event.kind == "ingestion" for event in segment.read(root, key).events))
+
+
+def edit(archive: Archive, *statements: str) -> None:
+    with closing(sqlite3.connect(archive.site.folder / "catalogue.db")) as database, database:
+        for statement in statements:
+            assert database.execute(statement).rowcount > 0, statement
+
+
+def events(archive: Archive) -> Iterator[Event]:
+    """What the segments tell that can be read."""
+    root = archive.store.archive
+    for key in segment.keys(root):
+        with suppress(DamagedSegment):
+            yield from segment.read(root, key).events
+
+
+def checks(archive: Archive) -> list[FixityChecked]:
+    return sorted((one for one in events(archive) if isinstance(one, FixityChecked)), key=lambda one: one.time)
+
+
+def notes(archive: Archive, *, cleared: bool = False) -> Found:
+    noted = [event for event in events(archive) if isinstance(event, ObjectNoted) and event.cleared is cleared]
+    return {(event.finding.value, event.key) for event in noted}
+
+
+# -- what is sound
+
+
+@pytest.mark.parametrize("strength", EVERY)
+def test_a_sound_archive_is_found_sound_and_that_is_one_event(archive: Archive, strength: Strength) -> None:
+    done = verified(archive, strength)
+    assert (done.failures, done.exit_code, done.interrupted) == ([], 0, False)
+    (event,) = checks(archive)
+    assert (event.strength, event.selector, event.failed) == (strength, "all", 0)
+    assert event.began <= event.time
+    assert notes(archive) == set()
+
+
+def test_the_list_that_was_checked_can_be_made_again_from_the_store(archive: Archive) -> None:
+    root = archive.store.archive
+    names = [one.key for prefix in ("audio/", "journal/") for one in root.list(prefix)]
+    names += [f"catalogue/{key.split('/', 1)[1].rpartition('/')[0]}" for key in names]
+    listed = sorted(set(names), key=lambda name: (name.partition("day=")[2][:10], name))
+    first, last = (date.fromisoformat(name.partition("day=")[2][:10]) for name in (listed[0], listed[-1]))
+    days = {f"catalogue/site=here/day={first + timedelta(days=number)}" for number in range((last - first).days + 1)}
+    done = verified(archive)
+    assert days == {name for name in listed if name.startswith("catalogue/")}
+    assert done.checked == len(listed)
+    assert done.list_digest == hashlib.sha256("".join(f"{name}\n" for name in listed).encode()).hexdigest()
+
+
+def test_a_run_of_verify_is_in_a_catalogue_that_is_made_anew(archive: Archive) -> None:
+    file(archive, audio(archive)["key"]).unlink()
+    verified(archive)
+    before = archive.site.rows("select * from fixity_checked"), archive.site.findings()
+    rebuild(archive.store.archive, archive.site.settings().catalogue.url)
+    assert (archive.site.rows("select * from fixity_checked"), archive.site.findings()) == before
+    assert before[0]
+
+
+# -- what each strength finds
+
+
+def deleted(archive: Archive) -> Found:
+    key = audio(archive)["key"]
+    file(archive, key).unlink()
+    return {("gone object", key)}
+
+
+def flipped_byte(archive: Archive) -> Found:
+    key = audio(archive)["key"]
+    flipped(file(archive, key))
+    return {("damaged object", key)}
+
+
+def cut_object(archive: Archive) -> Found:
+    key = audio(archive)["key"]
+    changed(file(archive, key), file(archive, key).read_bytes()[:-1])
+    return {("damaged object", key)}
+
+
+def unreadable_sidecar(archive: Archive) -> Found:
+    key = audio(archive)["key"]
+    changed(file(archive, f"{key}.json"), b"{}")
+    return {("damaged object", key)}
+
+
+def other_checksum_recorded(archive: Archive) -> Found:
+    key = audio(archive)["key"]
+    beside = file(archive, f"{key}.json")
+    changed(beside, json.dumps(json.loads(beside.read_bytes()) | {"sha256": "0" * 64}).encode())
+    return {("damaged object", key)}
+
+
+def other_metadata(archive: Archive) -> Found:
+    row = audio(archive)
+    beside = file(archive, f"{row['key']}.json")
+    changed(beside, beside.read_bytes().replace(row["leg_id"].encode(), b"0" * 32))
+    return {("damaged object", row["key"])}
+
+
+def added(archive: Archive) -> Found:
+    key = f"audio/site=here/day={DAY}/{'0' * 32}-{'0' * 16}.wav"
+    put(archive, key, b"who put me here?")
+    return {("orphan object", key)}
+
+
+def put(archive: Archive, key: str, data: bytes, root: str = "archive") -> None:
+    digest = hashlib.sha256(data).hexdigest()
+    getattr(archive.store, root).create(key, io.BytesIO(data), size=len(data), sha256=digest, metadata={})
+
+
+def cut_segment(archive: Archive) -> Found:
+    key = a_segment(archive)
+    changed(file(archive, key), file(archive, key).read_bytes()[:-20])
+    return {("damaged segment", key)}
+
+
+def flipped_segment(archive: Archive) -> Found:
+    key = a_segment(archive)
+    flipped(file(archive, key))
+    return {("damaged segment", key)}
+
+
+def segment_written_anew(archive: Archive) -> Found:
+    """Sound gzip, sound lines, and not what was written."""
+    key = a_segment(archive)
+    one = segment.read(archive.store.archive, key)
+    file(archive, key).unlink()
+    file(archive, f"{key}.json").rename(file(archive, key).with_name("kept.part"))
+    segment.put(archive.store.archive, replace(one, events=one.events[:-1]))
+    file(archive, f"{key}.json").unlink()
+    file(archive, key).with_name("kept.part").rename(file(archive, f"{key}.json"))
+    return {("damaged segment", key)}
+
+
+def gone_segment(archive: Archive) -> Found:
+    key = a_segment(archive)
+    file(archive, key).unlink()
+    return {("gone segment", key)}
+
+
+CATALOGUE = f"catalogue/site=here/day={DAY}"
+EDITS: dict[str, tuple[str, ...]] = {
+    "the state of a leg": ("update leg set state = 'excused' where state = 'archived'",),
+    "one number of a leg": ("update leg set source = '1' where leg_id = (select min(leg_id) from leg)",),
+    "a leg that is gone": ("delete from leg where leg_id = (select min(leg_id) from leg)",),
+    "a leg that never was": (
+        "create temp table one as select * from leg limit 1",
+        "update one set leg_id = 'f'",
+        "insert into leg select * from one",
+    ),
+    "all rows of a leg": tuple(
+        f"delete from {table} where leg_id = (select min(leg_id) from leg_search)"
+        for table in ("leg", "leg_seen", "audio", "leg_search")
+    ),
+    "the digest of audio": ("update audio set content_sha256 = stored_sha256 || '0' where rowid = 1",),
+    "the key of audio": ("update audio set key = key || '.wav' where rowid = 1",),
+    "audio that is gone": ("delete from audio where rowid = 1",),
+    "what a list told": ("update leg_seen set tag = 'Z' where rowid = 1",),
+    "what a list never told": ("update leg_seen set fact_key = 'Z' where rowid = 1",),
+    "who decided": ("update call_appraised set cause = 'Z' where rowid = 1",),
+    "a call": ("update call set judged = 'recorded' where judged = 'explained'",),
+    "a sum": (f"update day set archived = archived + 1 where day = '{DAY}'",),
+    "a finding that never was": (
+        f"insert into finding values ('leg', (select min(leg_id) from leg), 'double', 'here', '{DAY}', '')",
+    ),
+    "what search finds a leg by": ("update leg_search set text = 'Z' where leg_id = (select min(leg_id) from leg)",),
+}
+
+DAMAGE: list[tuple[Callable[[Archive], Found], Strength]] = [
+    (deleted, Strength.EXISTS),
+    (cut_object, Strength.EXISTS),
+    (added, Strength.EXISTS),
+    (gone_segment, Strength.EXISTS),
+    (unreadable_sidecar, Strength.CHECKSUM),
+    (other_checksum_recorded, Strength.CHECKSUM),
+    (other_metadata, Strength.CHECKSUM),
+    (cut_segment, Strength.CHECKSUM),
+    (flipped_segment, Strength.CHECKSUM),
+    (segment_written_anew, Strength.CHECKSUM),
+    (flipped_byte, Strength.READ),
+]
+
+
+@pytest.mark.parametrize(("damage", "weakest"), DAMAGE, ids=lambda one: getattr(one, "__name__", str(one)))
+def test_damage_is_found_by_a_look_that_is_close_enough_and_by_none_that_is_not(
+    archive: Archive, damage: Callable[[Archive], Found], weakest: Strength
+) -> None:
+    expected = damage(archive)
+    for strength in EVERY:
+        done = verified(archive, strength)
+        if EVERY.index(strength) < EVERY.index(weakest):
+            assert (found(done), done.exit_code) == (set(), 0), strength
+        else:
+            assert (found(done), done.exit_code) == (expected, 4), strength
+            assert done.failed == checks(archive)[-1].failed == 1
+    assert notes(archive) == expected  # once, however often it was seen
+    assert {(kind, name) for kind, name in notes(archive, cleared=True)} == set()
+    rows = archive.site.rows("select * from finding where object_type = 'object'")
+    assert {(row["kind"], row["object_id"]) for row in rows} == expected
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_a_catalogue_edited_behind_our_back_is_found_by_the_journal(archive: Archive, what: str) -> None:
+    edit_all(archive, EDITS[what])
+    done = verified(archive, Strength.CHECKSUM)
+    assert ("catalogue disagreement", CATALOGUE) in found(done), found(done)
+    assert {kind for kind, _ in found(done)} == {"catalogue disagreement"}
+    assert done.exit_code == 4
+    rebuild(archive.store.archive, archive.site.settings().catalogue.url)
+    again = verified(archive, Strength.CHECKSUM)
+    assert (found(again), again.cleared) == (set(), done.failed)
+
+
+def edit_all(archive: Archive, statements: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(archive.site.folder / "catalogue.db")) as database, database:
+        for statement in statements:
+            done = database.execute(statement)
+            assert statement.startswith("create") or done.rowcount > 0, statement
+
+
+@pytest.mark.parametrize("what", ["the state of a leg", "one number of a leg", "a sum", "a call"])
+def test_an_edited_catalogue_is_not_found_by_names(archive: Archive, what: str) -> None:
+    edit_all(archive, EDITS[what])
+    assert verified(archive, Strength.EXISTS).failures == []
+
+
+def test_a_segment_that_is_not_applied_is_found_by_names(archive: Archive) -> None:
+    key = a_segment(archive)
+    edit(archive, f"delete from segment where key = '{key}'")
+    assert found(verified(archive, Strength.EXISTS)) == {("catalogue disagreement", key)}
+
+
+# -- over, and still so
+
+
+@pytest.mark.parametrize("damage", [deleted, flipped_byte, added, cut_segment, gone_segment])
+def test_what_is_right_again_is_ended_by_a_look_that_is_close_enough(
+    archive: Archive, damage: Callable[[Archive], Found]
+) -> None:
+    before = {path: path.read_bytes() for path in archive.site.archive.rglob("*") if path.is_file()}
+    ((kind, name),) = damage(archive)
+    verified(archive, Strength.READ)
+    for path in (file(archive, name), file(archive, f"{name}.json")):
+        path.unlink(missing_ok=True)
+        if path in before:
+            path.write_bytes(before[path])
+    if kind == "damaged object":
+        assert verified(archive, Strength.CHECKSUM).cleared == 0  # it did not look at the bytes
+        assert archive.site.findings(name)
+    done = verified(archive, Strength.READ)
+    assert (done.failures, done.cleared) == ([], 1)
+    assert notes(archive, cleared=True) == {(kind, name)}
+    assert archive.site.findings(name) == []
+
+
+def test_a_night_ends_no_finding_that_only_a_closer_look_can_end(archive: Archive) -> None:
+    ((_, name),) = flipped_byte(archive)
+    verified(archive)
+    archive.site.night(day=DAY)
+    assert [kind for kind, _ in archive.site.findings(name)] == ["damaged object"]
+
+
+# -- which
+
+
+def test_n_parts_check_everything_once(archive: Archive) -> None:
+    whole = verified(archive, Strength.EXISTS)
+    parts = [verified(archive, Strength.EXISTS, selection=Selection(part=k, of=3)) for k in (1, 2, 3)]
+    new_segments = 3  # one was written by each run before the last part, and by the first of all
+    assert whole.checked <= sum(part.checked for part in parts) <= whole.checked + new_segments
+    assert all(part.checked for part in parts)
+    assert [event.selector for event in checks(archive)] == ["all", "1/3", "2/3", "3/3"]
+
+
+def test_damage_is_found_by_the_part_that_has_it(archive: Archive) -> None:
+    ((_, name),) = flipped_byte(archive)
+    for part in range(1, 6):
+        selection = Selection(part=part, of=5)
+        assert bool(verified(archive, selection=selection).failures) is selection.has(name)
+
+
+def test_another_day_is_left_alone(archive: Archive) -> None:
+    deleted(archive)
+    before, after = Selection(last=DAY - timedelta(days=1)), Selection(first=DAY + timedelta(days=1))
+    assert verified(archive, selection=before).failures == verified(archive, selection=after).failures == []
+    assert verified(archive, selection=Selection(DAY, DAY)).failures != []
+
+
+# -- when
+
+
+def checked(archive: Archive, leg_id: str) -> dict[str, bool]:
+    with archive.catalogue() as catalogue:
+        row = next(one for one in show(catalogue, archive.store.archive, leg_id).audio if one["leg_id"] == leg_id)
+    return {strength: at is not None for strength, at in row["checked"].items()}
+
+
+def test_when_an_object_was_last_checked_follows_from_what_was_selected(archive: Archive) -> None:
+    row = audio(archive)
+    assert checked(archive, row["leg_id"]) == {"exists": False, "checksum": False, "read": False}
+    own = next(Selection(part=part, of=2) for part in (1, 2) if Selection(part=part, of=2).has(row["key"]))
+    verified(archive, Strength.READ, selection=replace(own, part=3 - own.part))
+    verified(archive, Strength.READ, selection=Selection(last=DAY - timedelta(days=1)))
+    assert checked(archive, row["leg_id"]) == {"exists": False, "checksum": False, "read": False}
+    verified(archive, Strength.CHECKSUM, selection=own)
+    assert checked(archive, row["leg_id"]) == {"exists": True, "checksum": True, "read": False}
+    verified(archive, Strength.READ, selection=Selection(DAY, DAY))
+    assert checked(archive, row["leg_id"]) == {"exists": True, "checksum": True, "read": True}
+
+
+# -- quarantine
+
+
+def test_withdrawn_audio_is_not_gone_and_its_copy_is_checked(archive: Archive) -> None:
+    row = audio(archive)
+    archive.decide(Verdict.QUARANTINE, row["leg_id"])
+    for strength in EVERY:
+        assert verified(archive, strength).failures == []
+    copy = archive.site.folder / "store" / "evidence" / evidence_key(row["key"])
+    flipped(copy)
+    assert verified(archive, Strength.CHECKSUM).failures == []
+    name = f"evidence/{evidence_key(row['key'])}"
+    assert found(verified(archive, Strength.READ)) == {("damaged object", name)}
+    copy.unlink()  # as the policy of evidence may
+    assert verified(archive, Strength.READ).failures == []
+
+
+# -- stopped, and at the wrong place
+
+
+def test_a_run_that_is_stopped_is_no_fixity_event_and_keeps_what_it_found(
+    archive: Archive, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = flipped_byte(archive)
+    really = examine.check_audio
+
+    def stops(*args: Any, **kwargs: Any) -> Any:
+        failure = really(*args, **kwargs)
+        if failure is not None:
+            stop.set()
+        return failure
+
+    monkeypatch.setattr(examine, "check_audio", stops)
+    done = verified(archive, stop=stop)
+    assert (done.interrupted, done.exit_code, done.list_digest) == (True, 130, "")
+    assert found(done) == expected == notes(archive)
+    assert checks(archive) == []
+
+
+def test_a_run_that_is_stopped_in_mid_file_says_nothing_of_that_file(archive: Archive, stop: threading.Event) -> None:
+    class Stopping(Progress):
+        def read(self, size: int) -> None:
+            super().read(size)
+            stop.set()
+
+    flipped_byte(archive)
+    done = verified(archive, stop=stop, progress=Stopping())
+    assert done.interrupted
+    assert (done.failures, checks(archive), notes(archive)) == ([], [], set())
+
+
+def test_an_empty_place_is_not_taken_for_the_store(archive: Archive) -> None:
+    store = archive.site.folder / "store"
+    store.rename(store.with_name("elsewhere"))
+    with pytest.raises(SegmentsGone):
+        verified(archive)
+
+
+def test_objects_of_a_run_at_work_are_no_orphans(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    added(archive)
+    monkeypatch.setattr(examine, "living_runs", lambda catalogue, site: [{"site": site}])
+    done = verified(archive)
+    assert (done.failures, done.orphans_unknown) == ([], True)
+
+
+def test_damage_ends_status_and_nights_of_that_day_with_4_until_it_is_over(archive: Archive) -> None:
+    path = file(archive, audio(archive)["key"])
+    data = path.read_bytes()
+    flipped_byte(archive)
+    verified(archive)
+    settings = archive.site.settings()
+    with archive.catalogue() as catalogue:
+        assert status(catalogue, settings, "here").exit_code == 4
+    assert archive.site.night(day=DAY).exit_code == 4
+    changed(path, data)
+    verified(archive)
+    with archive.catalogue() as catalogue:
+        assert status(catalogue, settings, "here").exit_code == 0
+    assert archive.site.night(day=DAY).exit_code == 0
