@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run run-production-demo test bench lint clean
+.PHONY: run run-production-demo test crash-test bench lint clean
 
 run: .venv/installed  ## archive the demo's night into ./data
 	@$(BIN)/noojee-ingest nightly; code=$$?; \
@@ -17,10 +17,13 @@ run: .venv/installed  ## archive the demo's night into ./data
 run-production-demo: .venv/ready  ## archive both sites of config/production.example.toml into a real S3 server and PostgreSQL
 	@$(BIN)/python -m tests.integration.production_demo
 
+crash-test: .venv/ready  ## killed hundreds of times, and nothing is lost: 10 to 15 minutes; docs/guarantees.md explains it
+	$(BIN)/python -m tests.crash
+
 test: .venv/ready  ## all tests
 	$(BIN)/python -m pytest -q
 
-bench: .venv/ready  ## how fast the pipeline is beside a bare loop, 12 minutes; docs/performance.md explains it
+bench: .venv/ready  ## how fast the pipeline is beside a bare loop, 11 minutes; docs/performance.md explains it
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.rebuild
 
