@@ -12,9 +12,9 @@ import pytest
 from noojee_ingest.settings import Settings, SettingsError, load
 from noojee_ingest.settings_store import S3Store
 from noojee_ingest.storage.root import RootName
+from tests.functional.conftest import KEY
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "production.example.toml"
-KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 
 
 def loaded(folder: Path, text: str) -> Settings:
@@ -45,11 +45,13 @@ def test_it_has_two_sites_in_two_zones_a_bucket_for_each_root_and_a_database(tmp
 def test_what_stands_in_comments_can_be_switched_on(tmp_path: Path) -> None:
     text, number = re.subn(r"^# *(\w+ = )", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
     settings = loaded(tmp_path, text)
-    assert number == 5
+    assert number == 6
     assert isinstance(settings.store, S3Store)
     assert (settings.store.endpoint, settings.store.path_style) == ("https://s3.example.com.au", True)
     assert (settings.store.encryption, settings.store.kms_key) == ("aws:kms", "alias/calls")
     assert settings.prefect.api_url == "https://prefect.example.com.au/api"
+    (rule,) = settings.sites["melbourne"].evidence_first
+    assert (rule.explanation, rule.tags, rule.campaigns) == ("card payments", ("payment",), ("Renewals",))
 
 
 def test_it_holds_no_key_and_asks_for_each(tmp_path: Path) -> None:

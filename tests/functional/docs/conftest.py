@@ -98,6 +98,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "day": lambda value: re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None,
     "texts": lambda value: type(value) is list and all(type(item) is str for item in value),
     "object": lambda value: type(value) is dict,
+    "object of whole numbers": lambda value: type(value) is dict and all(type(item) is int for item in value.values()),
     "object of texts": lambda value: type(value) is dict and all(type(item) is str for item in value.values()),
 }
 
@@ -116,6 +117,7 @@ def decided(night: Night, tmp_path_factory: pytest.TempPathFactory) -> Night:
     archive.said["excuse"] = archive.json("excuse", "--id", failing, *why)
     archive.said["quarantine"] = archive.json("quarantine", "--id", first, "--id", second, *why)
     archive.said["release"] = archive.json("release", "--id", second, *why)
+    archive.said["calls"] = archive.json("excuse", "--calls", "--day", "2026-03-10", *why)
     return archive
 
 

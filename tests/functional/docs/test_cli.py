@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +59,15 @@ def compare(is_of: Callable[[Any, str], bool]) -> Compare:
     return compared
 
 
+DISPUTE = ("--reason", "a dispute")
+
+
 def legs_in(night: Any, state: str) -> list[Any]:
     return night.json("search", "--state", state)["legs"]
 
 
 def test_the_json_of_nightly_is_as_documented(compare: Compare, night: Any) -> None:
-    compare("nightly", night.said, unseen=frozenset({"problems[]", "published.problems[]"}))
+    compare("nightly", night.said, unseen=frozenset({"problems[]", "published.problems[]", "days[].quarantined.*"}))
 
 
 def test_the_json_of_poll_is_as_documented(compare: Compare, night: Any) -> None:
@@ -94,6 +99,13 @@ def test_the_history_that_show_prints_is_made_of_lines_of_the_journal(night: Any
     assert all(event in lines for event in history)
 
 
+def test_the_json_of_reconcile_is_as_documented(compare: Compare, decided: Any, tmp_path: Path) -> None:
+    """One day has no problem, and no sum that is not that of its rows."""
+    copy = replace(decided, folder=shutil.copytree(decided.folder, tmp_path / "copy"))
+    said = copy.json("reconcile", "--day", "2026-03-10", code=3)
+    compare("reconcile", said, unseen=frozenset({"contradictions[]", "problems[]"}))
+
+
 def test_the_json_of_decisions_is_as_documented(compare: Compare, decided: Any) -> None:
     compare("retry", *decided.said.values(), unseen=frozenset({"left.*"} - _left(decided)))
 
@@ -104,11 +116,21 @@ def _left(decided: Any) -> set[str]:
 
 def test_the_json_of_get_is_as_documented(compare: Compare, night: Any, tmp_path: Path) -> None:
     leg = legs_in(night, "archived")[0]
-    said = night.json("get", leg["leg_id"], "--output", str(tmp_path))
+    said = night.json("get", leg["leg_id"], *DISPUTE, "--output", str(tmp_path))
     archived = {leg["call_record_id"] for leg in legs_in(night, "archived")}
     parted = next(leg["call_record_id"] for leg in legs_in(night, "missing") if leg["call_record_id"] in archived)
-    compare("get", said, night.json("get", parted, "--all-legs", "--output", str(tmp_path / "parted"), code=3))
+    compare(
+        "get", said, night.json("get", parted, *DISPUTE, "--all-legs", "--output", str(tmp_path / "parted"), code=3)
+    )
     assert [Path(file["path"]).stat().st_size for file in said["files"]] == [leg["content_size"]]
+
+
+def test_the_json_of_verify_and_of_repair_is_as_documented(compare: Compare, night: Any, tmp_path: Path) -> None:
+    copy = replace(night, folder=shutil.copytree(night.folder, tmp_path / "copy"))
+    sound = copy.json("verify", "--read")
+    next(iter(sorted(copy.store.glob("archive/audio/*/*/*.wav")))).unlink()
+    compare("verify", sound, copy.json("verify", "--exists", "--subset", "1/1", code=4))
+    compare("repair", copy.json("repair", "--dry-run", code=4), copy.json("repair"))
 
 
 def test_the_json_of_catalogue_rebuild_is_as_documented(compare: Compare, night: Any) -> None:
@@ -124,7 +146,20 @@ def test_the_json_of_lake_publish_is_as_documented(compare: Compare, night: Any)
 
 
 @pytest.mark.parametrize(
-    "verb", ["nightly", "poll", "status", "show", "get", "search", "sql", "retry", "catalogue rebuild", "lake publish"]
+    "verb",
+    [
+        "nightly",
+        "poll",
+        "status",
+        "show",
+        "get",
+        "search",
+        "sql",
+        "reconcile",
+        "retry",
+        "catalogue rebuild",
+        "lake publish",
+    ],
 )
 def test_no_member_is_documented_twice(verb: str) -> None:
     text = CLI[CLI.index(f"\n## {verb}\n") + 1 :].partition("\n## ")[0]

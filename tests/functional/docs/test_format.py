@@ -198,7 +198,7 @@ def test_every_file_of_the_store_is_explained_and_every_object_has_its_sidecar(d
             assert len(fitting) == 1, name
             seen[fitting[0]] += 1
 
-    transient = {pattern for pattern in kinds if "/.tmp/<number>" in pattern}
+    transient = {pattern for pattern in kinds if "/.tmp/<number>" in pattern or "/damaged/" in pattern}
     assert set(kinds) - set(seen) == transient
     assert seen["<object>.json"] == sum(seen[pattern] for pattern in seen if ".tmp" not in pattern) / 2
 
