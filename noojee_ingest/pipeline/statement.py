@@ -40,7 +40,7 @@ def is_listed_for_good(work: Archivist, day: date) -> bool:
     lookback = timedelta(days=work.settings.nightly.lookback_days)
     hours = hours_of(day, work.zone)
     if not work.of_site.by_hour:
-        return max(hours.values()) + lookback <= work.clock()
+        return all(over + lookback <= work.clock() for over in hours.values())
     scopes = {hour_scope(day, hour): over for hour, over in hours.items()}
     asked = queries.answers(work.catalogue, work.site, View.BY_HOUR, scopes)
     return all(is_settled(asked.get(scope, []), ended, lookback) for scope, ended in scopes.items())

@@ -111,6 +111,16 @@ def test_an_old_day_that_is_listed_afterwards_is_final_after_one_look(make_site:
     assert one["states"]["archived"] > 0
 
 
+def test_a_leg_that_is_to_be_tried_again_takes_a_day_its_finality(make_site: Callable[..., Site]) -> None:
+    old = date(2026, 3, 5)
+    site = make_site(days=8, not_audio_legs=20)
+    site.night(day=old)
+    rejected = [key for key, row in site.legs().items() if (row["state"], row["day"]) == ("rejected", old)]
+    decide(site, Verdict.RETRY, rejected[0])
+    reconcile_day(site.settings(), "here", old)
+    assert [(one["final"], one["states"]["discovered"]) for one in statements(site, old)] == [(True, 0), (False, 1)]
+
+
 def test_without_the_by_hour_list_a_day_is_final_once_the_lookback_has_passed(site: Site) -> None:
     site.environ["SITES__HERE__BY_HOUR"] = "false"
     for night in range(5):
