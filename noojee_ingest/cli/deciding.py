@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from noojee_ingest.catalogue.terms import BadSearch
+from noojee_ingest.cli.exits import TOLD, exit_of
 from noojee_ingest.cli.filters import Filters
 from noojee_ingest.cli.options import console, plain, print_json, site_time, zone_of
 from noojee_ingest.cli.search import legs_table
@@ -54,13 +56,24 @@ def carry_out(verdict: Verdict, filters: Filters, *, reason: str | None, by: str
                         _tell(settings, one)
         except BadSearch as error:
             raise typer.BadParameter(str(error)) from None
+        except TOLD as error:
+            if not decided:
+                raise
+            _conclude(verdict, meant, decided, manner, exit_of(error))
+            raise
     code = exit_code(decided)
+    _conclude(verdict, meant, decided, manner, code)
+    raise typer.Exit(code)
+
+
+def _conclude(verdict: Verdict, meant: Selection, decided: Sequence[Decided], manner: Manner, code: int) -> None:
+    """Say what was decided, though an error ended the work: it is in force."""
     if manner.as_json:
         print_json(_document(verdict, meant, decided, dry_run=manner.dry_run, code=code))
     elif not manner.dry_run:
-        done = sum(one.result == "done" for one in decided)
-        print(f"{verdict}: {done} of {len(meant.legs)} done")
-    raise typer.Exit(code)
+        results = Counter(one.result for one in decided)
+        rest = f", {results['decided']} decided and not finished" if results["decided"] else ""
+        print(f"{verdict}: {results['done']} of {len(meant.legs)} done{rest}")
 
 
 def refuse_nameless(reason: str | None, by: str | None, manner: Manner) -> None:
@@ -94,6 +107,8 @@ def _tell(settings: Settings, one: Decided) -> None:
     told = f"{one.leg_id}: {one.was} -> {one.state}"
     if one.result == "left":
         told = f"{one.leg_id}: left, it is {one.was} by now"
+    if one.result == "overtaken":
+        told += "; somebody decided otherwise at the same time"
     if one.result == "held":
         until = site_time(one.held_until, zone_of(settings, one.site)) or "whoever placed it lifts it"
         told += f"; a lock holds its audio in the archive until {until}. Nobody gets it; a later night withdraws it."

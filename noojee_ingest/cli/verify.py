@@ -142,5 +142,11 @@ def _print(one: Verified) -> None:
     out.print(told, soft_wrap=True)
     if one.orphans_unknown:
         out.print("A run was at work: objects that nobody names were not looked for. Run again when it is over.")
+    if one.not_compared:
+        days = ", ".join(day.isoformat() for day in one.not_compared)
+        out.print(
+            f"Not compared with the journal: the catalogue's rows of {days}, for a segment of the day cannot be read.",
+            soft_wrap=True,
+        )
     if one.failures:
         out.print("Run `noojee-ingest repair --dry-run` to see what can be mended.")

@@ -231,7 +231,7 @@ def _quarantine(desk: Desk, verdict: Verdict, leg_ids: Sequence[str], reason: st
                 else:
                     rest = [row for row, applies in current[number:] if applies]
                     fate = {"result": "decided", "problem": str(error)}
-                    yield from (_told(verdict, row, row, told.get(row["leg_id"], ""), fate) for row in rest)
+                    yield from (_told(verdict, row, _now(desk, row), told.get(row["leg_id"], ""), fate) for row in rest)
                     raise
         yield _told(verdict, row, _now(desk, row), told.get(row["leg_id"], ""), fate)
 
@@ -251,6 +251,9 @@ def _release(desk: Desk, verdict: Verdict, leg_ids: Sequence[str], reason: str, 
             except WHAT_MAY_GO_WRONG as error:
                 with suppress(*WHAT_MAY_GO_WRONG):  # else a night does it
                     withdraw_audio(desk, leg_id)
+                if told and isinstance(error, ENDS_THE_WORK):
+                    fate = {"result": "decided", "problem": str(error)}
+                    yield _told(verdict, row, _now(desk, row), told[leg_id], fate)
                 fate = _went_wrong(error)
         yield _told(verdict, row, _now(desk, row), told.get(leg_id, ""), fate)
 

@@ -34,13 +34,15 @@ class Examined:
     """What was found of a day. ``checked``: the names, docs/format.md (Fixity), that were looked at to the end.
 
     ``no_orphans``: what is noted as an orphan and is none. ``orphans_unknown``: a run is at work on the site, and what
-    nobody names yet may be its own.
+    nobody names yet may be its own. ``not_compared``: a segment is gone or damaged, so nobody knows what the
+    catalogue's rows of the day should be.
     """
 
     checked: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     no_orphans: set[str] = field(default_factory=set)
     orphans_unknown: bool = False
+    not_compared: bool = False
     latest: datetime | None = None
     """When (UTC) the latest of the audio was journalled, by the clock of who did."""
 
@@ -69,9 +71,6 @@ def catalogue_name(site: str, day: date) -> str:
 def evidence_name(key: str) -> str:
     """How the copy of a withdrawn object is called among them."""
     return f"evidence/{evidence_key(key)}"
-
-
-OF_SEGMENTS = {FindingKind.GONE_SEGMENT, FindingKind.DAMAGED_SEGMENT}
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,10 @@ class Examination:
         for name, failure in self.workers.map(lambda one: self._audio(names, *one), wanted):
             if name:
                 found.take(name, failure)
-        whole = not any(failure.kind in OF_SEGMENTS for failure in found.failures)
-        if deep and whole and self._wants(catalogue_name(work.site, self.day)):
-            self._catalogue(read, found)
+        if deep and self._wants(catalogue_name(work.site, self.day)):
+            found.not_compared = read.keys() < names.segments | names.segments_there
+            if not found.not_compared:
+                self._catalogue(read, found)
         return found
 
     def _wants(self, name: str) -> bool:

@@ -70,6 +70,7 @@ class Progress:
 class Verified:
     """What a run found at one site. ``orphans_unknown``: a run was at work there, and orphans were not looked for.
 
+    ``not_compared``: the days of which a segment is gone or damaged, so that the catalogue's rows were not compared.
     ``list_digest`` is ``""`` where the run was stopped: then there is no fixity event.
     """
 
@@ -83,6 +84,7 @@ class Verified:
     failures: list[Failure]
     cleared: int
     orphans_unknown: bool
+    not_compared: list[date]
     interrupted: bool
 
     @property
@@ -118,6 +120,7 @@ def verify(
     reader = Reader(stop, progress.read)
     checked, cleared, unknown = 0, 0, False
     failures: list[Failure] = []
+    not_compared: list[date] = []
     latest: datetime | None = None
     with ThreadPoolExecutor(settings.archive.workers, thread_name_prefix=VERIFY) as workers:
         for day in days:
@@ -131,6 +134,7 @@ def verify(
             latest = max(filter(None, (latest, found.latest)), default=None)
             checked, unknown = checked + len(found.checked), unknown or found.orphans_unknown
             failures += found.failures
+            not_compared += [day] if found.not_compared else []
             progress.checked, progress.failed = progress.checked + len(found.checked), len(failures)
             progress.days_done += 1
     interrupted = stop.is_set()
@@ -158,7 +162,18 @@ def verify(
             ],
         )
     return Verified(
-        site, strength, str(selection), began, checked, failed, digest, failures, cleared, unknown, interrupted
+        site=site,
+        strength=strength,
+        selector=str(selection),
+        began=began,
+        checked=checked,
+        failed=failed,
+        list_digest=digest,
+        failures=failures,
+        cleared=cleared,
+        orphans_unknown=unknown,
+        not_compared=not_compared,
+        interrupted=interrupted,
     )
 
 

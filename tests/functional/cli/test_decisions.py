@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from noojee_ingest.storage.errors import StoreReadOnly
+from noojee_ingest.storage.folder import FolderRoot
+
 if TYPE_CHECKING:
     from .conftest import Said
 
@@ -179,3 +182,32 @@ def test_damage_is_exit_code_4(program: Program, folder: Path) -> None:
     assert (one["result"], one["state"]) == ("damaged", "quarantined")
     assert "not those that were archived" in one["problem"]
     assert audio.exists()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_is_decided_is_told_though_the_store_fails(
+    program: Program, folder: Path, monkeypatch: pytest.MonkeyPatch, *, as_json: bool
+) -> None:
+    real, calls = FolderRoot.withdraw, []
+
+    def withdraw(self: FolderRoot, key: str, **given: Any) -> None:
+        calls.append(key)
+        if len(calls) > 1:
+            raise StoreReadOnly("withdrawing", key, "no right to delete")
+        real(self, key, **given)
+
+    monkeypatch.setattr(FolderRoot, "withdraw", withdraw)
+    number = len(legs(program, "archived"))
+    said = program("quarantine", "--state", "archived", *WHY, "--yes", *(["--json"] if as_json else []))
+    assert said.code == 1
+    assert "no right to delete" in said.err
+    if not as_json:
+        assert f"quarantine: 1 of {number} done, {number - 1} decided and not finished" in said.out
+        return
+    told = said.document["legs"]
+    assert said.document["exit_code"] == 1
+    assert [one["result"] for one in told].count("done") == 1
+    rest = [one for one in told if one["result"] == "decided"]
+    assert len(rest) == number - 1
+    assert {one["state"] for one in told} == {"quarantined"}
+    assert all(one["event_id"] and "no right to delete" in one["problem"] for one in rest)

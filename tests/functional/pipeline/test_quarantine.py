@@ -7,10 +7,12 @@ import io
 
 import pytest
 
+from noojee_ingest.catalogue.decisions import to_be_withdrawn
 from noojee_ingest.journal.events import LegAppraised, Verdict
 from noojee_ingest.model import FindingKind, State
-from noojee_ingest.pipeline.decide import exit_code
-from noojee_ingest.pipeline.quarantine import evidence_key
+from noojee_ingest.pipeline import decide as decide_module
+from noojee_ingest.pipeline.decide import exit_code, open_desk
+from noojee_ingest.pipeline.quarantine import evidence_key, put_back
 from noojee_ingest.storage.errors import StoreReadOnly
 from noojee_ingest.storage.root import Root
 from tests.functional.pipeline.decisions import WHO, Archive, assert_withdrawn, read
@@ -155,3 +157,25 @@ def test_two_new_kinds_of_findings_end_with_the_release(archive: Archive) -> Non
     assert archive.findings(leg) & kinds
     archive.decide(Verdict.RELEASE, leg)
     assert not archive.findings(leg) & kinds
+
+
+def test_every_leg_is_decided_however_few_go_together(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decide_module, "AT_ONCE", 2)
+    wanted = [row["leg_id"] for row in archive.rows() if row["state"] == State.ARCHIVED.value][:5]
+    assert len(wanted) == 5
+    told = archive.decide(Verdict.QUARANTINE, *wanted)
+    assert [(one.leg_id, one.result) for one in told] == [(leg, "done") for leg in wanted]
+    assert {archive.leg(leg)["state"] for leg in wanted} == {"quarantined"}
+
+
+def test_a_release_that_stops_half_way_is_withdrawn_by_a_night_of_other_days(archive: Archive) -> None:
+    leg = archive.first(State.ARCHIVED)["leg_id"]
+    data = archive.got(leg)
+    archive.decide(Verdict.QUARANTINE, leg)
+    with archive.catalogue() as catalogue:
+        desk = open_desk(archive.site.settings(), catalogue, archive.store, "here", Verdict.RELEASE)
+        put_back(desk, leg)  # and there it dies
+        assert read(archive.store.archive, archive.audio(leg)["key"]) == data
+        assert to_be_withdrawn(catalogue, "here") == [leg]  # whatever days the night touches
+    assert archive.site.night().recovery.withdrawn == 1
+    assert_withdrawn(archive, leg, data)

@@ -325,6 +325,28 @@ def test_an_edited_catalogue_is_not_found_by_names(archive: Archive, what: str) 
     assert verified(archive, Strength.EXISTS).failures == []
 
 
+@pytest.mark.parametrize("damage", [cut_segment, gone_segment])
+def test_a_day_that_cannot_be_compared_is_named_until_it_can(
+    archive: Archive, damage: Callable[[Archive], Found]
+) -> None:
+    key = a_segment(archive)
+    whole = file(archive, key).read_bytes()
+    assert verified(archive, Strength.CHECKSUM).not_compared == []
+    edit_all(archive, EDITS["a call"])
+    expected = damage(archive)
+    only = Selection(part=next(part for part in range(1, 5) if not Selection(part=part, of=4).has(key)), of=4)
+    assert verified(archive, Strength.EXISTS).not_compared == []
+    done = verified(archive, Strength.CHECKSUM)
+    assert (found(done), done.not_compared) == (expected, [DAY])
+    assert not any(
+        failure.name == CATALOGUE for failure in verified(archive, Strength.CHECKSUM, selection=only).failures
+    )
+    file(archive, key).unlink(missing_ok=True)
+    file(archive, key).write_bytes(whole)
+    done = verified(archive, Strength.CHECKSUM)
+    assert (found(done), done.not_compared) == ({("catalogue disagreement", CATALOGUE)}, [])
+
+
 def test_a_segment_that_is_not_applied_is_found_by_names(archive: Archive) -> None:
     key = a_segment(archive)
     edit(archive, f"delete from segment where key = '{key}'")

@@ -110,3 +110,17 @@ def test_a_lock_holds_the_audio_and_the_decision_is_in_force(locked: Archive, pa
     assert (one.result, one.state) == ("done", "archived")
     assert locked.got(kept) == data[kept]
     assert not locked.findings(kept) & {"held object", "withdrawn object"}
+
+
+def test_a_version_that_a_marker_hides_is_withdrawn_too(locked: Archive, parts: RealParts) -> None:
+    """Released audio is another version than the journal names, and somebody deletes it by hand."""
+    leg = locked.first(State.ARCHIVED)["leg_id"]
+    data, key = locked.got(leg), f"archive/{locked.audio(leg)['key']}"
+    locked.decide(Verdict.QUARANTINE, leg)
+    locked.decide(Verdict.RELEASE, leg)
+    parts.s3.owner.delete_object(Bucket=parts.bucket, Key=key)
+    (one,) = locked.decide(Verdict.QUARANTINE, leg)
+    assert (one.result, one.state) == ("done", "quarantined")
+    told = parts.s3.owner.list_object_versions(Bucket=parts.bucket, Prefix=key)
+    assert told.get("Versions", []) == []
+    assert_withdrawn(locked, leg, data)
