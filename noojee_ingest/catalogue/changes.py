@@ -1,9 +1,9 @@
-"""Legs that are archived, and of which the phone system told otherwise since: their audio may be another one by now."""
+"""Legs whose audio we have, and of which the phone system told otherwise since: it may be another one by now."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -13,12 +13,16 @@ from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dialects import among
 from noojee_ingest.catalogue.fact_tables import AudioNotStoredRow, AudioStoredRow, LegSeenRow
 from noojee_ingest.catalogue.queries import leg_of
-from noojee_ingest.catalogue.tables import FindingRow, LegRow, table
+from noojee_ingest.catalogue.tables import DayRow, FindingRow, LegRow, table
 from noojee_ingest.journal.events import Outcome
 from noojee_ingest.model import FindingKind, Leg, State, View
 
 LEG, SEEN, FINDING = table(LegRow), table(LegSeenRow), table(FindingRow)
+DAY = table(DayRow)
 AUDIO, NOT_STORED = table(AudioStoredRow), table(AudioNotStoredRow)
+WITH_AUDIO: Collection[State] = (State.ARCHIVED, State.QUARANTINED)
+"""The states of the legs whose audio we have, be it where nobody gets it."""
+
 CHANGED, GONE = FindingKind.CHANGED_LATER.value, FindingKind.GONE_OBJECT.value
 
 
@@ -35,16 +39,21 @@ def lengths_told(
         return {row.leg_id: (row.duration, row.end) for row in connection.execute(question)}
 
 
-def legs_to_fetch_again(catalogue: Catalogue, site: str, days: Iterable[date], now: datetime) -> list[Leg]:
-    """Archived legs of these days that changed later and of which no run has concluded anything since.
+def legs_to_fetch_again(catalogue: Catalogue, site: str, now: datetime, day: date | None = None) -> list[Leg]:
+    """Legs with audio that changed later and of which no run has concluded anything since; of one day, or of all.
 
     A leg whose object is gone from the store is not among them: what to do about it is for a person to say.
     """
     changed = and_(FINDING.c.object_type == "leg", FINDING.c.object_id == LEG.c.leg_id, FINDING.c.kind == CHANGED)
+    days = select(DAY.c.day).where(DAY.c.site == site, DAY.c.findings > 0)  # so that an index by day is of use
     legs = (
         select(LEG)
         .join(FINDING, changed)
-        .where(FINDING.c.site == site, FINDING.c.day.in_(sorted(days)), LEG.c.state == State.ARCHIVED.value)
+        .where(
+            FINDING.c.site == site,
+            FINDING.c.day.in_(days) if day is None else FINDING.c.day == day,
+            LEG.c.state.in_([state.value for state in WITH_AUDIO]),
+        )
         .order_by(LEG.c.day, LEG.c.leg_id)
     )
     with catalogue.read("looking for legs that changed") as connection:

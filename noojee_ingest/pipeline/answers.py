@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from noojee_ingest.catalogue import queries
-from noojee_ingest.catalogue.changes import lengths_told
+from noojee_ingest.catalogue.changes import WITH_AUDIO, lengths_told
 from noojee_ingest.catalogue.comparing import told_by_others
 from noojee_ingest.journal.events import CallChanged, CallSeen, EntryRefused, Event, LegChanged, LegSeen, ListAnswered
 from noojee_ingest.model import (
@@ -18,7 +18,6 @@ from noojee_ingest.model import (
     Leg,
     LegEntry,
     RefusedEntry,
-    State,
     TimeMark,
     View,
     WireTime,
@@ -85,8 +84,8 @@ def take_legs(work: Work, question: Question, answer: Answer[LegEntry]) -> list[
     """Journal an answer about legs; the legs that are new. The answer itself comes last: without it the list is due."""
     known = Known(work, answer.entries)
     told = queries.told_last(work.catalogue, question.view, [row["leg_id"] for row in known.legs])
-    archived = [row["leg_id"] for row in known.legs if row["state"] == State.ARCHIVED]
-    lengths = lengths_told(work.catalogue, question.view, archived)
+    with_audio = [row["leg_id"] for row in known.legs if row["state"] in WITH_AUDIO]
+    lengths = lengths_told(work.catalogue, question.view, with_audio)
     others = told_by_others(work.catalogue, question.view, [row["leg_id"] for row in known.legs])
     events: list[Event] = []
     new: dict[str, Leg] = {}
@@ -117,7 +116,7 @@ def take_legs(work: Work, question: Question, answer: Answer[LegEntry]) -> list[
 
 
 def _changed_later(entry: LegEntry, before: tuple[float | None, datetime | None] | None) -> list[Finding]:
-    """What is to be said of an archived leg of which this view told another length before: the audio may be another."""
+    """What is to be said of a leg with audio of which this view told another length before: it may be another audio."""
     if before is None:
         return []
     duration, end = before

@@ -14,10 +14,11 @@ from noojee_ingest.model import Audio, Leg
 from noojee_ingest.noojee.recordings import HEAD
 from noojee_ingest.pipeline.archivist import Archivist
 from noojee_ingest.pipeline.errors import PhoneSystemDown, RecordingTooLarge, SpoolFailed, SpoolFull
+from noojee_ingest.pipeline.quarantine import is_there
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.retrieve import checked, retrieved
 from noojee_ingest.pipeline.spool import Spooled
-from noojee_ingest.pipeline.store import keep_evidence, store_audio
+from noojee_ingest.pipeline.store import audio_key, keep_evidence, store_audio
 from noojee_ingest.pipeline.withhold import held_back, record_withheld, withhold_audio
 from noojee_ingest.pipeline.work import Streak, Work
 from noojee_ingest.storage.errors import AlreadyExists, Damaged, StoreFailure
@@ -168,7 +169,8 @@ def _verdict(work: Work, leg: Leg, spooled: Spooled, *, repeated: bool, final: b
         return _not_stored(work, leg, Outcome.REJECTED, f"not audio: {verdict.reason}", key)
     if audio.faults and not final:
         return None
-    if withheld:
+    known = leg.again and is_there(work.store.archive, audio_key(leg, spooled.sha256, audio.extension))
+    if withheld and not known:
         return _withheld(work, leg, spooled, audio, repeated)
     return store_audio(work, leg, spooled, audio, repeated=repeated)
 

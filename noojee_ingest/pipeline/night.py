@@ -97,7 +97,7 @@ class Night:
             yield from self._new(found)
         for found in ask_about_calls(work, self.days, self.discovery):
             yield from self._new(found)
-        yield from legs_to_fetch_again(work.catalogue, work.site, {*self.days, *self.touched}, work.clock())
+        yield from legs_to_fetch_again(work.catalogue, work.site, work.clock(), self.only)
 
     def _new(self, legs: list[Leg]) -> list[Leg]:
         self.touched.update(leg.day for leg in legs)
@@ -202,7 +202,7 @@ def _days_of_work(work: Work, days: Sequence[date], main_day: date, day: date | 
     left = queries.legs_due(work.catalogue, work.site, work.clock(), day)
     listing = {one for one, _ in hours_due(work, days)}
     still_open = {one for one in days if _is_open(work, one)}
-    changed = legs_to_fetch_again(work.catalogue, work.site, days, work.clock())
+    changed = legs_to_fetch_again(work.catalogue, work.site, work.clock(), day)
     return {main_day, *listing, *still_open, *(leg.day for leg in (*left, *changed))}
 
 

@@ -30,6 +30,7 @@ from noojee_ingest.pipeline.retrieve import checked, retrieved
 from noojee_ingest.pipeline.spool import Spooled
 from noojee_ingest.pipeline.store import audio_facts, create_or_adopt, store_audio
 from noojee_ingest.pipeline.verify import note
+from noojee_ingest.pipeline.withhold import held_back, record_withheld, withhold_audio
 from noojee_ingest.pipeline.work import Work
 from noojee_ingest.storage.errors import Damaged, Held, NotFound, StorageError, StoreFailure
 from noojee_ingest.storage.root import Root
@@ -183,12 +184,17 @@ def _from_the_phone_system(work: Work, audio: AudioStored, row: queries.Row | No
                 yield spooled
                 return
             other = checked(spooled)
-            record(work, [store_audio(work, leg, spooled, other, repeated=False)])
+            held = held_back(work, [leg])
+            if held:
+                record_withheld(work, [withhold_audio(work, leg, spooled, other, repeated=False)], held)
+            else:
+                record(work, [store_audio(work, leg, spooled, other, repeated=False)])
     except noojee.NoojeeError as error:
         raise CannotMend(f"the phone system gives it no more ({told_of(error)}): {FROM_A_COPY}") from error
     except NotAudio as error:
         raise CannotMend(f"the phone system gives something else than audio: {FROM_A_COPY}") from error
-    raise CannotMend(f"the phone system gives other audio now, kept as a second one of the leg: {FROM_A_COPY}")
+    kept = "kept in evidence until a person releases it" if held else "kept as a second one of the leg"
+    raise CannotMend(f"the phone system gives other audio now, {kept}: {FROM_A_COPY}")
 
 
 FROM_A_COPY = "restore it from a copy of the store"

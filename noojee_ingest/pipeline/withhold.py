@@ -8,29 +8,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.decisions import tags_and_campaigns
 from noojee_ingest.journal.events import AudioStored, Event, LegAppraised, ObjectNoted, Verdict
 from noojee_ingest.journal.segment import MOST_EVENTS
 from noojee_ingest.model import Audio, FindingKind, Leg
-from noojee_ingest.pipeline.quarantine import evidence_key
+from noojee_ingest.pipeline.quarantine import evidence_key, is_quarantined
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.spool import Spooled
 from noojee_ingest.pipeline.store import audio_key, audio_metadata, create_or_adopt, stored_event
 from noojee_ingest.pipeline.work import Work
+
+STILL = "the leg was quarantined when its audio changed"
 
 
 def held_back(work: Work, legs: Sequence[Leg]) -> dict[str, str]:
     """The legs that are to be held back, by leg id: the explanation of the first rule that fits.
 
     Told by what is known now (``sites.<slug>.evidence_first``): a campaign that the phone system tells later holds
-    nothing back. Words are compared whatever their case. A leg that is in the archive already stays there: it was
-    released, or there was no such rule.
+    nothing back. Words are compared whatever their case. A leg that was released is held back again when it is fetched
+    again: nobody has heard what comes now. So is one that is quarantined, whatever the rules.
     """
     rules = work.of_site.evidence_first
-    found: dict[str, str] = {}
+    known = queries.legs_by_id(work.catalogue, [leg.leg_id for leg in legs if leg.again])
+    found = {leg_id: STILL for leg_id, row in known.items() if is_quarantined(row)}
     if not rules:
         return found
-    told = tags_and_campaigns(work.catalogue, [leg.leg_id for leg in legs if not leg.again])
+    told = tags_and_campaigns(work.catalogue, [leg.leg_id for leg in legs if leg.leg_id not in found])
     for leg_id, (tag, campaigns) in told.items():
         of_calls = {name.casefold() for name in campaigns}
         for rule in rules:

@@ -35,7 +35,7 @@ def changed(minutes: float, said: str = "B", **other: Any) -> Event:
 
 
 def due(catalogue: Catalogue, minutes: float = 1000) -> list[tuple[str, int]]:
-    found = legs_to_fetch_again(catalogue, SITE, [DAY, NEXT_DAY], at(minutes))
+    found = legs_to_fetch_again(catalogue, SITE, at(minutes))
     assert all(one.again for one in found)
     return [(one.leg_id, one.tries) for one in found]
 
@@ -54,7 +54,7 @@ CASES: dict[str, tuple[tuple[Event, ...], list[tuple[str, int]]]] = {
     "not yet, and due": ((*ARCHIVED, changed(10), not_stored(50, time=at(11), due=at(900))), [(leg(50), 1)]),
     "not yet, and not due": ((*ARCHIVED, changed(10), not_stored(50, time=at(11), due=at(1100))), []),
     "its object is gone": ((*ARCHIVED, changed(10), noted(ARCHIVED[1].key, FindingKind.GONE_OBJECT, time=at(9))), []),
-    "quarantined": ((*ARCHIVED, changed(10), leg_appraised(50, Verdict.QUARANTINE, time=at(11))), []),
+    "quarantined": ((*ARCHIVED, changed(10), leg_appraised(50, Verdict.QUARANTINE, time=at(11))), [(leg(50), 0)]),
 }
 
 
@@ -67,8 +67,9 @@ def test_a_leg_is_due_again_until_a_run_concluded_something(holding: Holding, na
 
 def test_of_other_days_and_sites_nothing_is_told(holding: Holding) -> None:
     catalogue = holding(*ARCHIVED, changed(10))
-    assert legs_to_fetch_again(catalogue, "another", [DAY, NEXT_DAY], at(1000)) == []
-    assert legs_to_fetch_again(catalogue, SITE, [], at(1000)) == []
+    assert legs_to_fetch_again(catalogue, "another", at(1000)) == []
+    assert legs_to_fetch_again(catalogue, SITE, at(1000), NEXT_DAY) == []
+    assert legs_to_fetch_again(catalogue, SITE, at(1000), DAY) != []
 
 
 def test_a_length_is_that_which_the_view_told_last(holding: Holding) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -118,12 +119,13 @@ def test_what_changed_otherwise_is_not_fetched_again_and_its_history_is_shown(ch
     assert untruths(changing.site, report) == []
 
 
+@pytest.mark.parametrize("days", [4, 40])
 def test_a_day_that_is_over_for_long_and_was_listed_before_the_run_died_is_still_fetched_again(
-    changing: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    changing: SimpleNamespace, days: int
 ) -> None:
     changing.told_as(Duration=f'"{changing.leg.seconds + 3}"')
     changing.audio_rule(hang=True)
-    changing.site.pass_time(days=4)
+    changing.site.pass_time(days=days)
     report = changing.site.night(day=DAY, SITES__HERE__READ_TIMEOUT_SECONDS=0.2)
     assert changing.row()["state"] == "archived"
     assert report.exit_code == 0  # nothing that was archived is lost by it
@@ -135,6 +137,65 @@ def test_a_day_that_is_over_for_long_and_was_listed_before_the_run_died_is_still
     changing.site.pass_time(hours=2)
     report = changing.site.night()  # an ordinary night, to whose lists the day does not belong any more
     assert changing.asked() == 1
+    assert untruths(changing.site, report) == []
+
+
+def grown(changing: SimpleNamespace) -> None:
+    """Another length is told, and other audio given."""
+    longer = changing.leg.seconds + 20
+    changing.audio_rule(other_audio={"version": 1, "seconds": longer})
+    changing.told_as(Duration=f'"{longer}"')
+
+
+def in_evidence(changing: SimpleNamespace) -> int:
+    kept = changing.site.folder.glob(f"store/evidence/quarantined/**/{changing.row()['leg_id']}-*.wav")
+    return len(list(kept))
+
+
+def decide_of(changing: SimpleNamespace, verdict: Verdict) -> None:
+    site, leg = changing.site, changing.row()["leg_id"]
+    with site.catalogue() as catalogue:
+        (one,) = decide(site.settings(), catalogue, verdict, [leg], reason="card number", name="Kim")
+    assert one.result == "done"
+
+
+def test_a_recording_that_changes_while_its_leg_is_quarantined_is_kept_where_nobody_gets_it(
+    changing: SimpleNamespace,
+) -> None:
+    decide_of(changing, Verdict.QUARANTINE)
+    grown(changing)
+    report = lookback(changing)
+    assert changing.asked() == 1
+    assert (changing.row()["state"], changing.kept(), in_evidence(changing)) == ("quarantined", 0, 2)
+    assert untruths(changing.site, report) == []
+    changing.site.pass_time(days=1)
+    changing.site.night(day=DAY)
+    assert (changing.asked(), changing.kept(), in_evidence(changing)) == (0, 0, 2)
+    decide_of(changing, Verdict.RELEASE)
+    assert (changing.row()["state"], changing.kept()) == ("archived", 2)
+    assert changing.found()["conflict"] == "2 different audios are kept"
+
+
+@pytest.mark.parametrize("other_bytes", [True, False])
+def test_what_a_rule_holds_back_is_held_back_again_when_it_changes_after_its_release(
+    changing: SimpleNamespace, *, other_bytes: bool
+) -> None:
+    rule = {"tags": [changing.leg.tag], "explanation": "card numbers may be spoken"}
+    assert changing.leg.tag
+    changing.site.environ["SITES__HERE__EVIDENCE_FIRST"] = json.dumps([rule])
+    if other_bytes:
+        grown(changing)
+    else:
+        changing.told_as(Duration=f'"{changing.leg.seconds + 1}"')
+    lookback(changing)
+    assert (changing.asked(), changing.kept()) == (1, 1)
+    if not other_bytes:
+        assert changing.row()["state"] == "archived"
+        return
+    assert (changing.row()["state"], in_evidence(changing)) == ("quarantined", 1)
+    changing.site.pass_time(days=1)
+    report = changing.site.night()
+    assert (changing.kept(), in_evidence(changing)) == (0, 2)  # a quarantine is of the leg, and takes the first one too
     assert untruths(changing.site, report) == []
 
 
