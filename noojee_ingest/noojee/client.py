@@ -109,6 +109,14 @@ class Noojee:
         return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(self._session.time_stamp()))
 
     @property
+    def clock_ahead(self) -> timedelta | None:
+        """By how much our clock was ahead when the request of the latest answer was made; negative: behind.
+
+        Told by the answer's ``Date`` (RFC 9110, 6.6.1), so to the second. ``None`` where it had none.
+        """
+        return self._session.clock_ahead
+
+    @property
     def requests_made(self) -> dict[str, int]:
         """Requests sent so far, retries included, by the contract's name of the endpoint, e.g. ``by_hour``."""
         return self._session.requests_made()

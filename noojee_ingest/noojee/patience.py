@@ -54,14 +54,15 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     told = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}", told, re.ASCII):
         return min(float(told), _LONGEST_TOLD)
-    until = _http_date(told)
+    until = http_date(told)
     if until is None:
         return None
-    there = _http_date(headers.get("Date", "")) or now
+    there = http_date(headers.get("Date", "")) or now
     return min(max((until - there).total_seconds(), 0.0), _LONGEST_TOLD)
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """An instant of a header (RFC 9110, 5.6.7), aware; ``None`` where it is none."""
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):

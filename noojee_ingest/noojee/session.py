@@ -29,7 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -45,7 +45,7 @@ from noojee_ingest.noojee.contract import Contract
 from noojee_ingest.noojee.envelope import Envelope, denies_key, open_envelope, says_expired
 from noojee_ingest.noojee.errors import BadAnswer, ExpiredTimeStamp, Interrupted, NoojeeError, Transient
 from noojee_ingest.noojee.limits import Limiter
-from noojee_ingest.noojee.patience import Patience
+from noojee_ingest.noojee.patience import Patience, http_date
 from noojee_ingest.noojee.question import Question
 from noojee_ingest.noojee.redaction import Redaction
 from noojee_ingest.noojee.transport import Transport
@@ -121,6 +121,7 @@ class Session:
         self._closing = threading.Lock()
         self._closed = False
         self._in_flight = 0
+        self.clock_ahead: timedelta | None = None
         redaction.install()
 
     def ask(self, question: Question, read: Callable[[Envelope], T]) -> T:
@@ -315,7 +316,10 @@ class Session:
 
     @contextmanager
     def _answered(self, question: Question, attempt: Attempt, accept: str) -> Iterator[Body]:
+        asked_at = self._clock()
         response = self._signed_and_sent(question, attempt, accept)
+        dated = http_date(response.headers.get("Date", ""))
+        self.clock_ahead = asked_at - dated if dated is not None else None
         try:
             # the small answer to a change is read even while stopping: it is better to know
             stop = threading.Event() if question.changes else self._stop

@@ -13,7 +13,7 @@ from noojee_ingest.model import Leg, View, identity_digest
 from noojee_ingest.noojee import Answer, AuthenticationFailed, Interrupted, NoojeeError, NotFound, TimedOut, Unreachable
 from noojee_ingest.pipeline.answers import Question, take_calls, take_legs
 from noojee_ingest.pipeline.archivist import Archivist
-from noojee_ingest.pipeline.errors import PhoneSystemDown
+from noojee_ingest.pipeline.errors import ClockAhead, PhoneSystemDown
 from noojee_ingest.pipeline.explain import explanation
 from noojee_ingest.pipeline.hours import hours_of
 from noojee_ingest.pipeline.work import Work
@@ -45,15 +45,21 @@ class Discovery:
     """Lists in a row that timed out."""
 
 
+MOST_AHEAD = timedelta(seconds=30)
+"""What our clock may be ahead of the phone system's where hours are asked for as soon as they are over."""
+
+
 def question_due(asked: Sequence[queries.Asked], ended: datetime, now: datetime, lookback: timedelta) -> bool:
     """Whether a list is to be asked (again) about something that ended at ``ended``.
 
     Once when it is over, once when the lookback has passed, then only while a look differed from the one before. What
-    is first asked about after the lookback is asked once. All instants aware.
+    is first asked about after the lookback is asked once. An answer of a time to come says nothing: a clock was ahead,
+    and nobody knows what was over then. All instants aware.
     """
+    asked = _before(asked, now)
     if not asked:
         return True
-    if is_settled(asked, ended, lookback):
+    if is_settled(asked, ended, now, lookback):
         return False
     last = asked[-1]
     if last.at < ended + lookback:
@@ -61,11 +67,16 @@ def question_due(asked: Sequence[queries.Asked], ended: datetime, now: datetime,
     return now - last.at >= REPEAT_AFTER
 
 
-def is_settled(asked: Sequence[queries.Asked], ended: datetime, lookback: timedelta) -> bool:
+def is_settled(asked: Sequence[queries.Asked], ended: datetime, now: datetime, lookback: timedelta) -> bool:
     """Whether a list will never be due again about something that ended at ``ended``: see ``question_due``."""
+    asked = _before(asked, now)
     if not asked or asked[-1].at < ended + lookback:
         return False
     return len(asked) == 1 or asked[-1].digest == asked[-2].digest
+
+
+def _before(asked: Sequence[queries.Asked], now: datetime) -> Sequence[queries.Asked]:
+    return [one for one in asked if one.at <= now]
 
 
 def hour_scope(day: date, hour: int) -> str:
@@ -186,7 +197,7 @@ def ask_about_calls(work: Work, days: Sequence[date], done: Discovery) -> Iterat
 def _answer(work: Work, done: Discovery, ask: Callable[[], Answer[Entry]]) -> Answer[Entry] | NoojeeError:
     """The answer of a list, or the error that only this question met.
 
-    Raises what any further question would meet as well, and PhoneSystemDown when list after list times out.
+    Raises what any further question would meet as well, PhoneSystemDown when list after list times out, and ClockAhead.
     """
     try:
         answer = ask()
@@ -198,6 +209,9 @@ def _answer(work: Work, done: Discovery, ask: Callable[[], Answer[Entry]]) -> An
             raise PhoneSystemDown(work.site, str(error), MOST_UNANSWERED) from error
         return error
     done.unanswered = 0
+    ahead = work.client.clock_ahead
+    if ahead is not None and ahead > max(timedelta(minutes=work.settings.nightly.settle_minutes), MOST_AHEAD):
+        raise ClockAhead(work.site, timedelta(seconds=round(ahead.total_seconds())))
     return answer
 
 

@@ -23,7 +23,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from errno import EEXIST
 from pathlib import Path
 
@@ -65,6 +65,17 @@ class PhoneSystemDown(PipelineError):
         super().__init__(
             f"site {site}: the phone system did not answer {tries} requests in a row, the last one: {last}",
             "What was stored before is kept; run again when it answers.",
+        )
+
+
+class ClockAhead(PipelineError):
+    """What is asked for as over may not be over: what is missing from the answer would be taken for nothing."""
+
+    def __init__(self, site: str, ahead: timedelta) -> None:
+        super().__init__(
+            f"site {site}: this machine's clock is {ahead} ahead of the phone system's",
+            "Nothing more was asked. Set both by a time server, then run again; hours that come are listed when they"
+            " are over.",
         )
 
 

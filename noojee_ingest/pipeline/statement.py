@@ -43,7 +43,8 @@ def is_listed_for_good(work: Archivist, day: date) -> bool:
         return all(over + lookback <= work.clock() for over in hours.values())
     scopes = {hour_scope(day, hour): over for hour, over in hours.items()}
     asked = queries.answers(work.catalogue, work.site, View.BY_HOUR, scopes)
-    return all(is_settled(asked.get(scope, []), ended, lookback) for scope, ended in scopes.items())
+    now = work.clock()
+    return all(is_settled(asked.get(scope, []), ended, now, lookback) for scope, ended in scopes.items())
 
 
 def _awaits(look: DayLook) -> bool:

@@ -39,7 +39,7 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope["path"])
         if endpoint is None:
-            await deliver(not_found(), AS_USUAL, receive, send)
+            await deliver(not_found(), AS_USUAL, self._system.clock.now(), receive, send)
             return
         with self._counted(endpoint):
             asked = replace(await _asked(scope, receive), capitalised=endpoint.capitalised)
@@ -48,7 +48,7 @@ class Api:
             except Refusal as refusal:
                 reply, manner = refusal.reply, AS_USUAL
             self._system.counters.statuses.setdefault(endpoint.name, Counter())[str(reply.status)] += 1
-            await deliver(reply, manner, receive, send)
+            await deliver(reply, manner, self._system.clock.now(), receive, send)
 
     @contextmanager
     def _counted(self, endpoint: Endpoint) -> Iterator[None]:

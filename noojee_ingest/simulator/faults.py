@@ -6,8 +6,7 @@ import base64
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import formatdate
 from random import Random
 from typing import Any, Literal, Self
 
@@ -33,11 +32,9 @@ class RetryAfter(_Strict):
     seconds: int = Field(ge=0)
     form: Literal["seconds", "date"] = "seconds"
 
-    def header(self) -> str:
-        """The value, by the clock of this machine, to which the answer's ``Date`` goes too."""
-        if self.form == "seconds":
-            return str(self.seconds)
-        return format_datetime(datetime.fromtimestamp(datetime.now(UTC).timestamp() + self.seconds, UTC), usegmt=True)
+    def header(self, now: float) -> str:
+        """The value, by the clock of the answer's ``Date``, in seconds since the epoch."""
+        return str(self.seconds) if self.form == "seconds" else formatdate(now + self.seconds, usegmt=True)
 
 
 class OtherAudio(_Strict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 from starlette.types import Receive, Send
 
@@ -32,16 +33,20 @@ def sound(body: Body, status: int = 200) -> Reply:
     return Reply(body, "audio/x-wav", status)
 
 
-async def deliver(reply: Reply, manner: Answer, receive: Receive, send: Send) -> None:
-    """Send a reply in the manner asked. Returning before its end makes the server cut the connection."""
+async def deliver(reply: Reply, manner: Answer, now: float, receive: Receive, send: Send) -> None:
+    """Send a reply in the manner asked, dated ``now`` (seconds since the epoch).
+
+    Returning before its end makes the server cut the connection.
+    """
     await asyncio.sleep(manner.delay)
     if manner.hang and manner.cut_after is None:
         await _gone(receive)
         return
     promised = reply.body.size if manner.content_length is None else manner.content_length
     headers = {"content-type": reply.content_type, "content-length": str(promised)}
+    headers["date"] = formatdate(now, usegmt=True)
     if manner.retry_after is not None:
-        headers["retry-after"] = manner.retry_after.header()
+        headers["retry-after"] = manner.retry_after.header(now)
     headers.update({name.lower(): value for name, value in {**reply.headers, **manner.headers}.items()})
     await send(
         {

@@ -52,6 +52,7 @@ def serve(scenario: Scenario, port: int, key: str, *, until_stdin_closes: bool =
         log_level="error",
         access_log=False,
         server_header=False,
+        date_header=False,  # the simulated clock's stands there
         timeout_keep_alive=60,
         h11_max_incomplete_event_size=LONGEST_HEAD,
         timeout_graceful_shutdown=1,

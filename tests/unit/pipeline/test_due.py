@@ -42,6 +42,8 @@ def looks(*told: tuple[float, str]) -> list[Asked]:
         (((1, "a"), (73, "b"), (97, "b")), 500, False),
         (((1, "a"), (73, "b"), (97, "a")), 117, True),
         (((80, "a"),), 500, False),  # first asked about after the lookback: once
+        (((100, "a"),), 2, True),  # a clock was ahead: that answer says nothing
+        (((1, "a"), (100, "a")), 90, True),
         (((1, "a"), (2, "b")), 71, False),
         (((1, "a"), (2, "b")), 72, True),
     ],
