@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import re
 import tempfile
 from contextlib import closing
@@ -79,10 +79,13 @@ def get(
 
 
 def login_name() -> str:
-    """The name by which the operating system knows who is at work. Raises typer.BadParameter where it knows none."""
+    """The name by which the operating system knows who is at work. Raises typer.BadParameter where it knows none.
+
+    No variable is asked: anyone may set ``LOGNAME``.
+    """
     try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # an account without an entry, as in some containers
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # an account without an entry, as in some containers
         raise typer.BadParameter("this account has no name: say who gets the audio with --by") from None
 
 
