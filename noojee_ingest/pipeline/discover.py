@@ -41,12 +41,18 @@ class Discovery:
     problems: list[str] = field(default_factory=list)
     polled: bool = False
     """Whether every template's call record list was asked for."""
+    answered: bool = False
+    """Whether every template's call record list answered."""
     unanswered: int = 0
     """Lists in a row that timed out."""
 
 
 MOST_AHEAD = timedelta(seconds=30)
 """What our clock may be ahead of the phone system's where hours are asked for as soon as they are over."""
+
+
+CLOCKS_APART = timedelta(hours=1)
+"""What the clocks of two machines may differ, or those of two runs at a simulated phone system."""
 
 
 def question_due(asked: Sequence[queries.Asked], ended: datetime, now: datetime, lookback: timedelta) -> bool:
@@ -76,7 +82,7 @@ def is_settled(asked: Sequence[queries.Asked], ended: datetime, now: datetime, l
 
 
 def _before(asked: Sequence[queries.Asked], now: datetime) -> Sequence[queries.Asked]:
-    return [one for one in asked if one.at <= now]
+    return [one for one in asked if one.at <= now + CLOCKS_APART]
 
 
 def hour_scope(day: date, hour: int) -> str:
@@ -149,16 +155,18 @@ def poll_call_records(work: Work, done: Discovery) -> None:
         done.problems.append(
             f"a template of the phone system's list cannot be read, {refused.reason}: ask its operator"
         )
+    answered = not templates.refused
     for template in templates.entries:
         if work.stop.is_set():
             return
         answer = _answer(work, done, partial(work.client.campaigns.call_records, template.id))
         if isinstance(answer, NoojeeError):
             done.problems.append(f"call records of template {template.id} are not listed: {answer}")
+            answered = False
             continue
         done.polls += 1
         take_calls(work, template.id, answer)
-    done.polled = True
+    done.polled, done.answered = True, answered
 
 
 def calls_due(work: Archivist, days: Sequence[date]) -> list[tuple[str, str]]:

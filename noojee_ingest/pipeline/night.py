@@ -35,6 +35,7 @@ from noojee_ingest.pipeline.recover import Recovery, recover
 from noojee_ingest.pipeline.report import Bounds, NightReport, report_day
 from noojee_ingest.pipeline.run import noted
 from noojee_ingest.pipeline.statement import state_day
+from noojee_ingest.pipeline.withhold import of_unknown_campaign
 from noojee_ingest.pipeline.work import Work
 
 
@@ -82,22 +83,35 @@ class Night:
     only: date | None
     discovery: Discovery = field(default_factory=Discovery)
     recovery: Recovery = field(default_factory=Recovery)
+    waiting: int = 0
 
     def legs(self) -> Iterator[Leg]:
         """The legs to fetch: those left over, those discovered, as they come, and those that changed later."""
+        for found in self._found():
+            yield from self._told_of(found)
+
+    def _found(self) -> Iterator[list[Leg]]:
         work = self.work
+        work.tally.stage = "listing"
+        poll_call_records(work, self.discovery)  # first: a rule may hold a leg back by its campaign
         left = queries.legs_due(work.catalogue, work.site, work.clock(), self.only)
         work.tally.add(legs_found=len(left))
-        yield from left
-        work.tally.stage = "listing"
-        poll_call_records(work, self.discovery)
+        yield left
         hours = hours_due(work, self.days)
         work.tally.add(hours_due=len(hours))
         for found in list_hours(work, hours, self.discovery):
-            yield from self._new(found)
+            yield self._new(found)
         for found in ask_about_calls(work, self.days, self.discovery):
-            yield from self._new(found)
-        yield from legs_to_fetch_again(work.catalogue, work.site, work.clock(), self.only)
+            yield self._new(found)
+        yield legs_to_fetch_again(work.catalogue, work.site, work.clock(), self.only)
+
+    def _told_of(self, legs: list[Leg]) -> list[Leg]:
+        """Without those that wait for the call record list, which did not come: a rule may be about their campaign."""
+        if self.discovery.answered:
+            return legs
+        unknown = of_unknown_campaign(self.work, legs)
+        self.waiting += len(unknown)
+        return [leg for leg in legs if leg.leg_id not in unknown]
 
     def _new(self, legs: list[Leg]) -> list[Leg]:
         self.touched.update(leg.day for leg in legs)
@@ -185,6 +199,7 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
         problems=[
             *_skipped(work, days),
             *night.discovery.problems,
+            *_waiting(night),
             *_wrong_path(work),
             *_unkept(work),
             *night.recovery.problems,
@@ -221,6 +236,14 @@ def _unfinished(work: Work, night: Night, untried: int) -> str:
     deadline = f"deadline {work.settings.nightly.deadline:%H:%M} reached"
     hint = "the next night goes on, or `noojee-ingest nightly --no-deadline` now"
     return f"{deadline}: {', '.join(told)}; {hint}" if told else ""
+
+
+def _waiting(night: Night) -> list[str]:
+    if not night.waiting:
+        return []
+    return [
+        f"{night.waiting} legs wait for their call records: a rule of evidence_first may hold them back by campaign"
+    ]
 
 
 SUSPICIOUS = 20

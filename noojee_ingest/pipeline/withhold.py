@@ -44,6 +44,14 @@ def held_back(work: Work, legs: Sequence[Leg]) -> dict[str, str]:
     return found
 
 
+def of_unknown_campaign(work: Work, legs: Sequence[Leg]) -> set[str]:
+    """The ids of the legs that a rule may hold back by a campaign, where no campaign of theirs is known."""
+    if not any(rule.campaigns for rule in work.of_site.evidence_first):
+        return set()
+    told = tags_and_campaigns(work.catalogue, [leg.leg_id for leg in legs])
+    return {leg_id for leg_id, (_, campaigns) in told.items() if not campaigns}
+
+
 def _small(names: Sequence[str]) -> set[str]:
     return {name.casefold() for name in names}
 

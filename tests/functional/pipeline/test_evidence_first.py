@@ -47,6 +47,11 @@ def tagged(site: Site) -> Archive:
     return Archive(site)
 
 
+def of_campaign(archive: Archive, campaign: str) -> set[str]:
+    with archive.catalogue() as catalogue:
+        return {row["leg_id"] for page in pages(catalogue, Search(campaigns=[campaign]), size=500) for row in page}
+
+
 def held(archive: Archive) -> list[str]:
     return [row["leg_id"] for row in archive.rows() if row["state"] == "quarantined"]
 
@@ -134,17 +139,35 @@ def test_what_is_said_of_one_leg_is_in_one_segment(tagged: Archive, monkeypatch:
     assert those == set()
 
 
+@pytest.mark.parametrize("silent", ["getCallRecordList", "getCampaignTemplateList"])
+def test_while_no_call_record_is_known_nothing_is_archived_that_a_rule_may_hold_back(site: Site, silent: str) -> None:
+    site.environ = rules({"campaigns": ["Reminders"]})
+    site.rule(silent, status=500)
+    report = site.night()
+    assert {row["state"] for row in site.legs().values()} == {"discovered"}
+    assert any("wait for their call records" in problem for problem in report.problems)
+    assert report.exit_code == 3
+    site.simulator.clear_rules()
+    report = site.night()
+    assert report.exit_code == 0
+    states = {row["state"] for row in site.legs().values()}
+    assert states == {"archived", "quarantined"}
+    assert of_campaign(Archive(site), "Reminders") == set(held(Archive(site))) != set()
+
+
+def test_a_rule_by_tag_does_not_wait_for_call_records(tagged: Archive) -> None:
+    tagged.site.rule("getCallRecordList", status=500)
+    tagged.site.night()
+    assert {row["state"] for row in tagged.rows()} == {"archived", "quarantined"}
+
+
 def test_a_campaign_holds_back_the_legs_of_its_calls(site: Site) -> None:
     site.poll()  # so that the calls are known before their recordings
     (campaign,) = site.rows("select campaign from call where campaign != '' group by 1 order by count(*) desc limit 1")
     site.environ = rules({"campaigns": [campaign["campaign"].lower()]})
     archive = Archive(site)
     site.night()
-    with archive.catalogue() as catalogue:
-        wanted = Search(campaigns=[campaign["campaign"]])
-        of_campaign = {row["leg_id"] for page in pages(catalogue, wanted, size=500) for row in page}
-    assert of_campaign
-    assert set(held(archive)) == of_campaign
+    assert of_campaign(archive, campaign["campaign"]) == set(held(archive)) != set()
     assert any(row["state"] == "archived" for row in archive.rows())
 
 

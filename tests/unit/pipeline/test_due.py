@@ -44,6 +44,7 @@ def looks(*told: tuple[float, str]) -> list[Asked]:
         (((80, "a"),), 500, False),  # first asked about after the lookback: once
         (((100, "a"),), 2, True),  # a clock was ahead: that answer says nothing
         (((1, "a"), (100, "a")), 90, True),
+        (((1, "a"), (73, "a")), 72.5, False),
         (((1, "a"), (2, "b")), 71, False),
         (((1, "a"), (2, "b")), 72, True),
     ],
