@@ -180,9 +180,12 @@ def _apply_legs(
     others = {leg_id for group in alike.values() for leg_id in group} - folded.keys()
     for leg_id, leg in _fold_legs(connection, others, ()).items():  # nothing new of them but who is like them
         folded[leg_id], before[leg_id] = leg, leg.row
+    if theirs := {digest for leg in folded.values() for digest in leg.digests} - digests:
+        alike |= legs_with_the_same(connection, theirs, [leg.row for leg in folded.values()])  # and whom they are like
     found = {leg_id: list(leg.findings) for leg_id, leg in folded.items()}
     for leg_id, finding in found_double(alike):
-        found[leg_id].append(finding)
+        if leg_id in found:
+            found[leg_id].append(finding)
     known = _save_findings(
         connection, "leg", {one: (leg.row, one_of_each(found[one])) for one, leg in folded.items()}, sums
     )

@@ -322,3 +322,14 @@ def test_the_numbers_of_calls_and_legs_agree() -> None:
     """The tests above rest on it: legs 2 and 3 belong to call 1."""
     assert leg_seen(2).record_link == leg_seen(3).record_link == call_seen(1).record_link
     assert call_seen(1).call_id == call(1)
+
+
+def test_a_leg_that_is_like_two_others_stays_like_both_when_one_is_told_of_again(catalogue: Catalogue) -> None:
+    """Another audio of its own is that of the third: the third is not told of, nor like the first."""
+    seen = [leg_seen(number, start=at(0)) for number in (1, 2, 3)]
+    audio = [stored(1, "one"), stored(2, "one"), stored(2, "two", time=at(70)), stored(3, "two")]
+    apply(catalogue, Segment("journal/all", (*seen, *audio)))
+    before = rows(catalogue, FindingRow)
+    apply(catalogue, Segment("journal/again", (stored(1, "one", time=at(80)),)))
+    assert rows(catalogue, FindingRow) == before
+    assert [row["object_id"] for row in before if row["kind"] == "double"] == sorted(leg(n) for n in (1, 2, 3))
