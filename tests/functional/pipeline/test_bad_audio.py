@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
-from email.utils import format_datetime
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -119,8 +118,7 @@ def test_a_leg_of_long_ago_is_tried_twice_before_it_is_given_up_and_overdue_in_b
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_a_leg_that_is_told_to_wait_is_waited_for_in_the_same_run(one: SimpleNamespace, form: str) -> None:
-    until = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
-    one.rule(status=429, headers={"Retry-After": "1" if form == "seconds" else until}, times=2)
+    one.rule(status=429, retry_after={"seconds": 1, "form": form}, times=2)
     one.site.night()
     assert (one.row()["state"], one.asked()) == ("archived", 3)
 
