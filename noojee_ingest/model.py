@@ -136,7 +136,8 @@ class Leg:
 
     ``end`` is the instant (UTC) of its end and ``duration`` its length (seconds) as the phone system told them;
     ``answers`` are the ids of the conclusions of earlier runs that this run's conclusion takes the place of. ``again``:
-    it is archived, and fetched once more because what is told of it changed.
+    it is archived, and fetched once more because what is told of it changed, or because it came short.
+    ``rejected``: what came before was no audio.
     """
 
     site: str
@@ -150,6 +151,7 @@ class Leg:
     tries: int = 0
     answers: tuple[str, ...] = ()
     again: bool = False
+    rejected: bool = False
 
 
 class State(StrEnum):

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Column, and_, func, select
 
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.dialects import among
 from noojee_ingest.catalogue.fact_tables import (
     AudioNotStoredRow,
     AudioStoredRow,
+    CallAppraisedRow,
+    CallSeenRow,
     LegAppraisedRow,
     LegSeenRow,
     ObjectNotedRow,
@@ -25,16 +28,26 @@ from noojee_ingest.model import FindingKind, State
 LEG, AUDIO, FINDING, NOTED = table(LegRow), table(AudioStoredRow), table(FindingRow), table(ObjectNotedRow)
 CALL = table(CallRow)
 LEG_SEEN, NOT_STORED, LEG_APPRAISED = table(LegSeenRow), table(AudioNotStoredRow), table(LegAppraisedRow)
+CALL_SEEN, CALL_APPRAISED = table(CallSeenRow), table(CallAppraisedRow)
 
 
 def last_told(catalogue: Catalogue, leg_ids: Sequence[str]) -> dict[str, datetime]:
     """When (UTC) the journal last said something of each of these legs."""
     tellers = (LEG_SEEN.c.last_time, AUDIO.c.last_time, NOT_STORED.c.time, LEG_APPRAISED.c.time)
+    return _last(catalogue, "leg_id", tellers, leg_ids)
+
+
+def last_told_of_calls(catalogue: Catalogue, call_ids: Sequence[str]) -> dict[str, datetime]:
+    """The same of calls."""
+    return _last(catalogue, "call_id", (CALL_SEEN.c.last_time, CALL_APPRAISED.c.time), call_ids)
+
+
+def _last(catalogue: Catalogue, name: str, tellers: Iterable[Column[Any]], ids: Sequence[str]) -> dict[str, datetime]:
     found: dict[str, datetime] = {}
     with catalogue.read("looking for the latest events") as connection:
         for time in tellers:
-            leg_id = time.table.c.leg_id
-            question = select(leg_id, func.max(time)).where(leg_id.in_(among(leg_ids))).group_by(leg_id)
+            about = time.table.c[name]
+            question = select(about, func.max(time)).where(about.in_(among(ids))).group_by(about)
             for one, last in connection.execute(question):
                 found[one] = max(last, found.get(one, last))
     return found

@@ -171,12 +171,16 @@ def calls_without_legs(catalogue: Catalogue, site: str, days: Sequence[date]) ->
 
 
 def legs_due(catalogue: Catalogue, site: str, now: datetime, day: date | None = None) -> list[Leg]:
-    """Legs that are discovered, or pending and due at ``now`` (UTC), oldest day first; of one day, or of all."""
+    """Legs that are discovered, or pending and due at ``now`` (UTC), oldest day first; of one day, or of all.
+
+    One that was rejected is due once: what came may have been a page that answered for the phone system.
+    """
     waiting = or_(
         LEG.c.state == State.DISCOVERED.value,
-        and_(LEG.c.state == State.PENDING.value, or_(LEG.c.due.is_(None), LEG.c.due <= now)),
+        and_(LEG.c.state == State.PENDING.value, LEG.c.due.is_(None)),
+        LEG.c.due <= now,
     )
-    question = select(LEG).where(LEG.c.site == site, LEG.c.state.in_(["discovered", "pending"]), waiting)
+    question = select(LEG).where(LEG.c.site == site, LEG.c.state.in_(["discovered", "pending", "rejected"]), waiting)
     if day is not None:
         question = question.where(LEG.c.day == day)
     found = _rows(catalogue, "looking for legs to fetch", question)
@@ -197,6 +201,7 @@ def leg_of(row: Row) -> Leg:
         duration=row["duration"],
         tries=row["tries"],
         answers=row["open_facts"],
+        rejected=row["state"] == State.REJECTED.value,
     )
 
 

@@ -14,9 +14,11 @@ from rich.table import Table
 
 from noojee_ingest.catalogue.terms import BadSearch
 from noojee_ingest.cli.deciding import Manner, ask, refuse_nameless
+from noojee_ingest.cli.exits import TOLD, exit_of
 from noojee_ingest.cli.filters import Filters
 from noojee_ingest.cli.options import console, print_json, safe, told_time, zone_of
 from noojee_ingest.journal.events import Verdict
+from noojee_ingest.pipeline.decide import exit_code
 from noojee_ingest.pipeline.decide_calls import CallSelection, DecidedCall, decide_calls, select_calls, told
 from noojee_ingest.pipeline.index import open_catalogue
 from noojee_ingest.settings import Settings, load
@@ -41,15 +43,35 @@ def carry_out_for_calls(
             if meant.calls and not manner.dry_run:
                 ask(verdict, len(meant.calls), manner, "calls")
                 call_ids = [row["call_id"] for row in meant.calls]
-                decided = decide_calls(settings, catalogue, verdict, call_ids, reason=reason or "", name=by or "")
+                for one in decide_calls(settings, catalogue, verdict, call_ids, reason=reason or "", name=by or ""):
+                    decided.append(one)
+                    if not manner.as_json:
+                        print(f"{one.call_id}: {_fate(one)}")
         except BadSearch as error:
             raise typer.BadParameter(str(error)) from None
+        except TOLD as error:
+            if not decided:
+                raise
+            _conclude(verdict, meant, decided, manner, exit_of(error))
+            raise
+    code = exit_code(decided)
+    _conclude(verdict, meant, decided, manner, code)
+    raise typer.Exit(code)
+
+
+def _fate(one: DecidedCall) -> str:
+    if one.result == "left":
+        return f"left, it is {one.was} by now"
+    other = "; somebody decided otherwise at the same time" if one.result == "overtaken" else ""
+    return f"{one.was} -> {one.judged}{other}"
+
+
+def _conclude(
+    verdict: Verdict, meant: CallSelection, decided: Sequence[DecidedCall], manner: Manner, code: int
+) -> None:
     if manner.as_json:
-        print_json(_document(verdict, meant, decided, dry_run=manner.dry_run))
+        print_json(_document(verdict, meant, decided, dry_run=manner.dry_run, code=code))
     elif not manner.dry_run:
-        for one in decided:
-            now = f"{one.was} -> {one.judged}" if one.result == "done" else f"left, it is {one.was} by now"
-            print(f"{one.call_id}: {now}")
         print(f"{verdict}: {sum(one.result == 'done' for one in decided)} of {len(meant.calls)} done")
 
 
@@ -81,7 +103,7 @@ def _show(settings: Settings, verdict: Verdict, meant: CallSelection, *, as_json
 
 
 def _document(
-    verdict: Verdict, meant: CallSelection, decided: Sequence[DecidedCall], *, dry_run: bool
+    verdict: Verdict, meant: CallSelection, decided: Sequence[DecidedCall], *, dry_run: bool, code: int
 ) -> Mapping[str, Any]:
     fates = {one.call_id: asdict(one) for one in decided}
     calls = [
@@ -93,4 +115,4 @@ def _document(
         }
         for row in meant.calls
     ]
-    return {"verdict": verdict.value, "dry_run": dry_run, "calls": calls, "left": meant.left, "exit_code": 0}
+    return {"verdict": verdict.value, "dry_run": dry_run, "calls": calls, "left": meant.left, "exit_code": code}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
 from noojee_ingest import noojee
@@ -27,6 +27,8 @@ DOWNLOADS = 3
 """At most so many of one leg in one run, where what comes is not sound audio."""
 
 NOT_THERE = "not there (404)"
+
+NO_AUDIO = "not audio, like other legs before it"
 
 LONGEST_WAIT = timedelta(hours=24)
 
@@ -78,6 +80,7 @@ def archive_batch(work: Work, legs: Sequence[Leg]) -> BatchResult:
     try:
         record(work, [event for event in concluded if not (isinstance(event, AudioStored) and event.withheld)])
         record_withheld(work, withheld, held)
+        record(work, [_taken_back(work, leg, event) for leg, event in work.pages.to_take_back()])
     except BaseException:
         work.stop.set()
         raise
@@ -159,20 +162,27 @@ def _verdict(work: Work, leg: Leg, spooled: Spooled, *, repeated: bool, final: b
     try:
         audio = checked(spooled)
     except NotAudio as verdict:
-        if not final:
-            return None
-        try:
-            key = keep_evidence(work, leg, spooled)
-        except StoreFailure as error:  # sound audio has no need of that root
-            work.evidence_failures.append(error)
-            return _not_stored(work, leg, _later(work, leg), f"not audio: {verdict.reason}; its bytes cannot be kept")
-        return _not_stored(work, leg, Outcome.REJECTED, f"not audio: {verdict.reason}", key)
+        return _no_audio(work, leg, spooled, verdict) if final else None
+    work.pages.broken()
     if audio.faults and not final:
         return None
     known = leg.again and is_there(work.store.archive, audio_key(leg, spooled.sha256, audio.extension))
     if withheld and not known:
         return _withheld(work, leg, spooled, audio, repeated)
     return store_audio(work, leg, spooled, audio, repeated=repeated)
+
+
+def _no_audio(work: Work, leg: Leg, spooled: Spooled, verdict: NotAudio) -> AudioNotStored:
+    if work.pages.is_on:
+        return _not_stored(work, leg, _later(work, leg), NO_AUDIO)
+    try:
+        key = keep_evidence(work, leg, spooled)
+    except StoreFailure as error:  # sound audio has no need of that root
+        work.evidence_failures.append(error)
+        return _not_stored(work, leg, _later(work, leg), f"not audio: {verdict.reason}; its bytes cannot be kept")
+    event = _not_stored(work, leg, Outcome.REJECTED, f"not audio: {verdict.reason}", key)
+    work.pages.rejected(leg, event, verdict)
+    return event
 
 
 def _withheld(work: Work, leg: Leg, spooled: Spooled, audio: Audio, repeated: bool) -> Event:
@@ -183,8 +193,14 @@ def _withheld(work: Work, leg: Leg, spooled: Spooled, audio: Audio, repeated: bo
         return _not_stored(work, leg, _later(work, leg), "to be held back; its bytes cannot be kept")
 
 
+def _taken_back(work: Work, leg: Leg, event: AudioNotStored) -> AudioNotStored:
+    """A rejection that was no fault of the leg's: it is tried again like one that was not there yet."""
+    return _not_stored(work, replace(leg, answers=(event.event_id,)), _later(work, leg), NO_AUDIO)
+
+
 def _not_stored(work: Work, leg: Leg, outcome: Outcome, cause: str, evidence_key: str = "") -> AudioNotStored:
     now = work.clock()
+    once_more = outcome is Outcome.REJECTED and not (leg.rejected or leg.again)
     return AudioNotStored(
         time=now,
         actor=work.actor,
@@ -195,7 +211,7 @@ def _not_stored(work: Work, leg: Leg, outcome: Outcome, cause: str, evidence_key
         outcome=outcome,
         cause=cause,
         tries=leg.tries + 1,
-        due=due_again(work, leg, now) if outcome is Outcome.NOT_YET else None,
+        due=due_again(work, leg, now) if outcome is Outcome.NOT_YET or once_more else None,
         evidence_key=evidence_key,
     )
 

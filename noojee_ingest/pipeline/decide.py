@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 from noojee_ingest import model
 from noojee_ingest.catalogue import queries
@@ -88,11 +88,18 @@ class Decided:
     problem: str = ""
 
 
+class WithResult(Protocol):
+    """What became of a leg or a call."""
+
+    @property
+    def result(self) -> str: ...
+
+
 EXIT_CODES = {"damaged": 4, "failed": 1, "decided": 1, "held": 3, "overtaken": 3}
 """The worst counts, first one first."""
 
 
-def exit_code(decided: Iterable[Decided]) -> int:
+def exit_code(decided: Iterable[WithResult]) -> int:
     """Of the table in docs/operations.md."""
     results = {one.result for one in decided}
     return next((code for result, code in EXIT_CODES.items() if result in results), 0)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.catalogue.decisions import last_told_of_calls
 from noojee_ingest.catalogue.terms import BadSearch
 from noojee_ingest.journal.events import CallAppraised, Verdict
 from noojee_ingest.journal.fold import Judged
 from noojee_ingest.pipeline.accountable import accountable
-from noojee_ingest.pipeline.decide import AT_ONCE, open_desk
+from noojee_ingest.pipeline.decide import AT_ONCE, Desk, open_desk
 from noojee_ingest.pipeline.errors import NothingToDecide
 from noojee_ingest.pipeline.explain import EXCUSED, is_excused
 from noojee_ingest.pipeline.index import refuse_other_store
 from noojee_ingest.pipeline.places import open_store
+from noojee_ingest.pipeline.quarantine import later
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.settings import Settings
 
@@ -40,7 +42,11 @@ class CallSelection:
 
 @dataclass(frozen=True, slots=True)
 class DecidedCall:
-    """What became of one call. ``result``: ``done``, or ``left``: it was judged otherwise by then."""
+    """What became of one call.
+
+    ``result`` is ``done``; ``left``, it was judged otherwise by then; ``overtaken``, somebody decided otherwise at the
+    same time, and that is in force. ``decide.exit_code`` tells the exit code of it.
+    """
 
     call_id: str
     site: str
@@ -87,51 +93,58 @@ def told(call: queries.Row) -> str:
 
 def decide_calls(
     settings: Settings, catalogue: Catalogue, verdict: Verdict, call_ids: Sequence[str], *, reason: str, name: str
-) -> list[DecidedCall]:
-    """Excuse these calls, or take that back; what became of each.
+) -> Iterator[DecidedCall]:
+    """Excuse these calls, or take that back; what became of each comes as it is done.
 
     An excused call counts as explained, and no night judges it again; a call whose excuse is taken back is unexplained,
     until a night finds a rule. ``reason`` and ``name`` as in ``decide``. Raises BadSearch for a reason or name without
-    text, SegmentsGone, StorageError, CatalogueError; then some of them may be decided, and the same call goes on.
+    text, SegmentsGone, StorageError, CatalogueError; then those that came are decided, and the same call goes on.
     """
     reason, name = accountable("a decision", reason=reason, name=name)
     refuse_other_store(catalogue, settings)
     store = open_store(settings)
-    before = {row["call_id"]: row for row in queries.calls_named(catalogue, call_ids) if row["call_id"] in call_ids}
-    meant = [row for row in before.values() if is_for(verdict, row)]
-    decided: dict[str, str] = {}
-    for slug, of_site in groupby(sorted(meant, key=lambda row: str(row["site"])), key=lambda row: str(row["site"])):
+    site_of = {call_id: str(row["site"]) for call_id, row in _calls(catalogue, call_ids).items()}
+    for slug, of_site in groupby(sorted(site_of, key=site_of.__getitem__), key=site_of.__getitem__):
         desk = open_desk(settings, catalogue, store, slug, verdict)
         those = list(of_site)
         for first in range(0, len(those), AT_ONCE):
-            now = desk.clock()
-            events = [
-                CallAppraised(
-                    time=now,
-                    actor=desk.actor,
-                    supersedes=row["open_facts"],
-                    site=slug,
-                    day=row["day"],
-                    call_id=row["call_id"],
-                    verdict=verdict,
-                    explained=verdict is Verdict.EXCUSE,
-                    cause=EXCUSED if verdict is Verdict.EXCUSE else "",
-                    reason=reason,
-                    name=name,
-                )
-                for row in those[first : first + AT_ONCE]
-            ]
-            record(desk, events)
-            decided.update({event.call_id: event.event_id for event in events})
-    after = {row["call_id"]: row for row in queries.calls_named(catalogue, call_ids) if row["call_id"] in before}
-    return [
-        DecidedCall(
-            call_id=call_id,
-            site=row["site"],
-            was=told(row),
-            judged=told(after[call_id]),
-            result="done" if call_id in decided else "left",
-            event_id=decided.get(call_id, ""),
+            yield from _decided(desk, verdict, those[first : first + AT_ONCE], reason, name)
+
+
+def _decided(desk: Desk, verdict: Verdict, call_ids: Sequence[str], reason: str, name: str) -> Iterator[DecidedCall]:
+    before = _calls(desk.catalogue, call_ids)
+    told_of = _journalled(desk, verdict, [row for row in before.values() if is_for(verdict, row)], reason, name)
+    now = _calls(desk.catalogue, call_ids)
+    for call_id, row in before.items():
+        result = "left"
+        if call_id in told_of:
+            result = "done" if is_excused(now[call_id]) is (verdict is Verdict.EXCUSE) else "overtaken"
+        yield DecidedCall(call_id, row["site"], told(row), told(now[call_id]), result, told_of.get(call_id, ""))
+
+
+def _journalled(desk: Desk, verdict: Verdict, rows: Sequence[queries.Row], reason: str, name: str) -> dict[str, str]:
+    """Journal a decision about each of these calls. Gives the event ids, by call."""
+    times = later(desk, [row["call_id"] for row in rows], last_told_of_calls)
+    decisions = [
+        CallAppraised(
+            time=times[row["call_id"]],
+            actor=desk.actor,
+            supersedes=row["open_facts"],
+            site=desk.site,
+            day=row["day"],
+            call_id=row["call_id"],
+            verdict=verdict,
+            explained=verdict is Verdict.EXCUSE,
+            cause=EXCUSED if verdict is Verdict.EXCUSE else "",
+            reason=reason,
+            name=name,
         )
-        for call_id, row in before.items()
+        for row in rows
     ]
+    record(desk, decisions)
+    return {one.call_id: one.event_id for one in decisions}
+
+
+def _calls(catalogue: Catalogue, call_ids: Sequence[str]) -> dict[str, queries.Row]:
+    found = {row["call_id"]: row for row in queries.calls_named(catalogue, call_ids)}
+    return {call_id: found[call_id] for call_id in call_ids if call_id in found}

@@ -11,7 +11,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from noojee_ingest.catalogue import queries
-from noojee_ingest.catalogue.changes import legs_to_fetch_again
+from noojee_ingest.catalogue.changes import legs_that_came_short, legs_that_changed
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.processes import this_process
 from noojee_ingest.catalogue.runs import first_run, living_runs
@@ -103,7 +103,7 @@ class Night:
             yield self._new(found)
         for found in ask_about_calls(work, self.days, self.discovery):
             yield self._new(found)
-        yield legs_to_fetch_again(work.catalogue, work.site, work.clock(), self.only)
+        yield _to_fetch_again(work, self.only)
 
     def _told_of(self, legs: list[Leg]) -> list[Leg]:
         """Without those that wait for the call record list, which did not come: a rule may be about their campaign."""
@@ -201,6 +201,7 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
             *night.discovery.problems,
             *_waiting(night),
             *_wrong_path(work),
+            *_pages(work),
             *_unkept(work),
             *night.recovery.problems,
             *published.problems,
@@ -217,8 +218,19 @@ def _days_of_work(work: Work, days: Sequence[date], main_day: date, day: date | 
     left = queries.legs_due(work.catalogue, work.site, work.clock(), day)
     listing = {one for one, _ in hours_due(work, days)}
     still_open = {one for one in days if _is_open(work, one)}
-    changed = legs_to_fetch_again(work.catalogue, work.site, work.clock(), day)
-    return {main_day, *listing, *still_open, *(leg.day for leg in (*left, *changed))}
+    again = _to_fetch_again(work, day)
+    return {main_day, *listing, *still_open, *(leg.day for leg in (*left, *again))}
+
+
+def _to_fetch_again(work: Work, day: date | None) -> list[Leg]:
+    """Legs with audio: those that changed later, and, once the lookback has passed, those that came short."""
+    nightly, now = work.settings.nightly, work.clock()
+    before = now - timedelta(days=nightly.lookback_days)
+    since = site_day(before, work.zone) - timedelta(days=nightly.catch_up_days)
+    changed = legs_that_changed(work.catalogue, work.site, now, day)
+    short = legs_that_came_short(work.catalogue, work.site, now, since=since, before=before, day=day)
+    known = {leg.leg_id for leg in changed}
+    return [*changed, *(leg for leg in short if leg.leg_id not in known)]
 
 
 def _unfinished(work: Work, night: Night, untried: int) -> str:
@@ -256,6 +268,15 @@ def _wrong_path(work: Work) -> list[str]:
     return [
         f"each of {work.tally.legs_absent} legs was answered with 404, none with audio: the path or parameters for "
         f"audio may be other ones on this phone system; correct them in sites.{work.site}.contract"
+    ]
+
+
+def _pages(work: Work) -> list[str]:
+    if not work.pages.is_on:
+        return []
+    return [
+        f"{work.pages.limit} legs in a row came as something else than audio, the last one: {work.pages.last}; a page "
+        f"of maintenance or login may answer. They are tried again; see `noojee-ingest doctor --site {work.site}`"
     ]
 
 

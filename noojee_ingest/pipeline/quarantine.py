@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from noojee_ingest.catalogue import queries
+from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.decisions import Note, last_told, notes_of, quarantine_of
 from noojee_ingest.journal.events import ObjectNoted
 from noojee_ingest.journal.lines import instant_text
@@ -237,16 +238,21 @@ def _cleared(work: Writer, audio: Audio, notes: list[Note], now: datetime) -> li
     ]
 
 
-def later(work: Writer, leg_ids: Sequence[str]) -> dict[str, datetime]:
-    """Of each leg the present, or, where the clock of another writer is ahead, just after what it said last of it."""
+def later(
+    work: Writer, ids: Sequence[str], last: Callable[[Catalogue, Sequence[str]], Mapping[str, datetime]] = last_told
+) -> dict[str, datetime]:
+    """Of each leg the present, or, where the clock of another writer is ahead, just after what it said last of it.
+
+    ``last`` tells when that was; of calls another asks.
+    """
     now = work.clock()
-    times = dict.fromkeys(leg_ids, now)
-    for leg_id, told in last_told(work.catalogue, leg_ids).items():
-        times[leg_id] = max(now, told + timedelta(microseconds=1))
-    ahead = [leg_id for leg_id in leg_ids if times[leg_id] - now > MUCH_AHEAD]
+    times = dict.fromkeys(ids, now)
+    for one, told in last(work.catalogue, ids).items():
+        times[one] = max(now, told + timedelta(microseconds=1))
+    ahead = [one for one in ids if times[one] - now > MUCH_AHEAD]
     if ahead:
-        latest = instant_text(max(times[leg_id] for leg_id in ahead))
-        log.warning("the journal is ahead of this clock about %d legs, as far as %s: compare", len(ahead), latest)
+        latest = instant_text(max(times[one] for one in ahead))
+        log.warning("the journal is ahead of this clock about %d ids, as far as %s: compare", len(ahead), latest)
     return times
 
 

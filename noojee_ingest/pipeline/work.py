@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from noojee_ingest import model
 from noojee_ingest.catalogue.budget import open_budget
 from noojee_ingest.catalogue.database import Catalogue
+from noojee_ingest.journal.events import AudioNotStored
+from noojee_ingest.model import Leg
 from noojee_ingest.noojee import Noojee
 from noojee_ingest.pipeline.budget import SiteBudget, end_leases_of_the_dead
 from noojee_ingest.pipeline.deadline import UntilDeadline
@@ -27,6 +29,9 @@ from noojee_ingest.storage.root import Store
 
 MOST_DENIALS = 3
 """Legs in a row for which the key is not accepted: then it is the key, not one leg that it may not hear."""
+
+MOST_PAGES = 10
+"""Legs in a row that come as something else than audio: then a page answers for the phone system, as in maintenance."""
 
 
 @dataclass
@@ -54,6 +59,31 @@ class Streak:
         return self.in_a_row >= self.limit
 
 
+@dataclass
+class Pages(Streak):
+    """Legs in a row that came as something else than audio. At ``limit`` what was concluded of them is taken back."""
+
+    concluded: list[tuple[Leg, AudioNotStored]] = field(default_factory=list)
+
+    def broken(self) -> None:
+        with self._lock:
+            if not self.is_on:
+                self.in_a_row = 0
+                self.concluded.clear()
+
+    def rejected(self, leg: Leg, event: AudioNotStored, error: Exception) -> None:
+        with self._lock:
+            self.in_a_row += 1
+            self.last = error
+            self.concluded.append((leg, event))
+
+    def to_take_back(self) -> list[tuple[Leg, AudioNotStored]]:
+        """Each of them is given once; none before the limit is reached."""
+        with self._lock:
+            taken, self.concluded = (self.concluded, []) if self.is_on else ([], self.concluded)
+        return taken
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """Everything a stage may need. ``clock`` gives the present instant, aware, in UTC.
@@ -76,6 +106,7 @@ class Work:
     tally: Tally
     outage: Streak
     denials: Streak
+    pages: Pages
     actor: str
     evidence_failures: list[StoreFailure] = field(default_factory=list)
 
@@ -153,5 +184,6 @@ def open_work(
             tally=WATCHED.get() or Tally(),
             outage=Streak(limit=2 * archive.workers),
             denials=Streak(limit=MOST_DENIALS),
+            pages=Pages(limit=MOST_PAGES),
             actor=actor,
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from noojee_ingest.catalogue.changes import legs_to_fetch_again, lengths_told
+from noojee_ingest.catalogue.changes import legs_that_changed, lengths_told
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.journal.events import Event, Outcome, Verdict
 from noojee_ingest.model import Finding, FindingKind, View
@@ -35,7 +35,7 @@ def changed(minutes: float, said: str = "B", **other: Any) -> Event:
 
 
 def due(catalogue: Catalogue, minutes: float = 1000) -> list[tuple[str, int]]:
-    found = legs_to_fetch_again(catalogue, SITE, at(minutes))
+    found = legs_that_changed(catalogue, SITE, at(minutes))
     assert all(one.again for one in found)
     return [(one.leg_id, one.tries) for one in found]
 
@@ -67,9 +67,9 @@ def test_a_leg_is_due_again_until_a_run_concluded_something(holding: Holding, na
 
 def test_of_other_days_and_sites_nothing_is_told(holding: Holding) -> None:
     catalogue = holding(*ARCHIVED, changed(10))
-    assert legs_to_fetch_again(catalogue, "another", at(1000)) == []
-    assert legs_to_fetch_again(catalogue, SITE, at(1000), NEXT_DAY) == []
-    assert legs_to_fetch_again(catalogue, SITE, at(1000), DAY) != []
+    assert legs_that_changed(catalogue, "another", at(1000)) == []
+    assert legs_that_changed(catalogue, SITE, at(1000), NEXT_DAY) == []
+    assert legs_that_changed(catalogue, SITE, at(1000), DAY) != []
 
 
 def test_a_length_is_that_which_the_view_told_last(holding: Holding) -> None:

@@ -288,3 +288,55 @@ def test_a_recording_that_is_late_is_asked_for_over_nights_at_growing_distances_
     report = site.night(day=DAY)
     assert site.states()[leg.key] == "archived"
     assert untruths(site, report) == []
+
+
+def first_night_short(site: Site) -> Any:
+    """A leg whose recording was still being written when the first night fetched it."""
+    leg = max(site.simulator.truth().ended(DAY), key=lambda leg: leg.seconds if leg.form == "pcm" else 0)
+    match = {"callRecordId": leg.call_record_id, "leg": leg.leg}
+    site.rule(AUDIO, match=match, other_audio={"version": 1, "seconds": leg.seconds - 10})
+    site.night()
+    return leg
+
+
+def audio_of(site: Site, key: str) -> list[dict[str, Any]]:
+    leg_id = site.legs()[key]["leg_id"]
+    return site.rows(f"select * from audio where leg_id = '{leg_id}' order by time")
+
+
+def test_a_recording_that_came_short_is_fetched_once_more_when_the_lookback_has_passed(site: Site) -> None:
+    leg = first_night_short(site)
+    assert "duration mismatch" in dict(site.findings(site.legs()[leg.key]["leg_id"]))
+    site.simulator.clear_rules()
+    site.simulator.reset_counters()
+    site.pass_time(days=2)
+    site.night()
+    assert site.simulator.counters().audio_requests()[leg.key] == 0
+    site.pass_time(days=2)
+    report = site.night()
+    assert site.simulator.counters().audio_requests()[leg.key] == 1
+    assert [round(row["seconds"]) for row in audio_of(site, leg.key)] == [leg.seconds - 10, leg.seconds]
+    assert dict(site.findings(site.legs()[leg.key]["leg_id"]))["conflict"] == "2 different audios are kept"
+    assert untruths(site, report) == []
+    site.pass_time(days=1)
+    site.night()
+    assert site.simulator.counters().audio_requests()[leg.key] == 1
+
+
+@pytest.mark.parametrize("answer", [None, {"status": 410}, {"text": "<html>"}], ids=str)
+def test_one_that_stays_short_or_is_gone_is_asked_for_once_and_kept(site: Site, answer: dict[str, Any] | None) -> None:
+    leg = first_night_short(site)
+    (before,) = audio_of(site, leg.key)
+    if answer is not None:
+        site.simulator.clear_rules()
+        site.rule(AUDIO, match={"callRecordId": leg.call_record_id, "leg": leg.leg}, **answer)
+    for _ in range(3):
+        site.pass_time(days=4)
+        report = site.night()
+        assert untruths(site, report) == []
+    (after,) = audio_of(site, leg.key)
+    assert (after["key"], site.states()[leg.key]) == (before["key"], "archived")
+    site.simulator.reset_counters()
+    site.pass_time(days=1)
+    site.night()
+    assert site.simulator.counters().audio_requests()[leg.key] == 0

@@ -69,7 +69,7 @@ def test_a_clock_that_was_ahead_moves_the_times_of_its_own_leg_alone(
     gaps.site.pass_time(days=-2)
     with caplog.at_level(logging.WARNING, logger=quarantine_module.__name__):
         gaps.decide(Verdict.RETRY, ahead, other)
-    assert "ahead of this clock about 1 legs" in caplog.text
+    assert "ahead of this clock about 1 ids" in caplog.text
     times = {leg: [one.time for one in gaps.history(leg) if isinstance(one, LegAppraised)] for leg in (ahead, other)}
     assert times[ahead][-1] - times[other][-1] > timedelta(days=1)
 

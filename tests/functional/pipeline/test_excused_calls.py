@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,11 +10,17 @@ import pytest
 from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.rebuild import rebuild
 from noojee_ingest.catalogue.terms import BadSearch
-from noojee_ingest.journal.events import CallAppraised, Verdict
-from noojee_ingest.pipeline.decide_calls import DecidedCall, decide_calls, select_calls
+from noojee_ingest.journal.errors import SegmentsGone
+from noojee_ingest.journal.events import CallAppraised, Event, Verdict
+from noojee_ingest.pipeline import decide_calls as decide_calls_module
+from noojee_ingest.pipeline.decide import exit_code
+from noojee_ingest.pipeline.decide_calls import ON_CALLS, DecidedCall, decide_calls, select_calls
 from noojee_ingest.pipeline.errors import NothingToDecide
 from noojee_ingest.pipeline.explain import EXCUSED
+from noojee_ingest.pipeline.record import Writer
 from noojee_ingest.pipeline.show import show
+from noojee_ingest.storage.errors import StoreReadOnly
+from noojee_ingest.storage.folder import FolderRoot
 
 from .conftest import Site
 from .decisions import WHO, Archive
@@ -37,7 +43,7 @@ def call(archive: Archive, call_id: str) -> queries.Row:
 def decided(archive: Archive, verdict: Verdict, *call_ids: str, **told: Any) -> list[DecidedCall]:
     with archive.catalogue() as catalogue:
         told = {"reason": WHY, "name": WHO, **told}
-        return decide_calls(archive.site.settings(), catalogue, verdict, call_ids, **told)
+        return list(decide_calls(archive.site.settings(), catalogue, verdict, call_ids, **told))
 
 
 def found_of(archive: Archive, call_id: str) -> list[str]:
@@ -165,3 +171,93 @@ def test_nobody_decides_without_reason_and_name(unexplained: Archive, told: dict
     with pytest.raises(BadSearch, match="a decision needs a"):
         decided(unexplained, Verdict.EXCUSE, one["call_id"], **told)
     assert call(unexplained, one["call_id"]) == one
+
+
+@pytest.fixture
+def meeting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object], Callable[[], object]], None]:
+    """What somebody else does just before and just after the next decision is journalled."""
+    real = decide_calls_module.record
+
+    def meet(before: Callable[[], object], after: Callable[[], object]) -> None:
+        def recorded(work: Writer, events: Sequence[Event]) -> None:
+            monkeypatch.setattr(decide_calls_module, "record", real)
+            before()
+            real(work, events)
+            after()
+
+        monkeypatch.setattr(decide_calls_module, "record", recorded)
+
+    return meet
+
+
+def test_what_somebody_else_decides_at_the_same_time_is_told(unexplained: Archive, meeting: Any) -> None:
+    one = calls(unexplained, "unexplained")[0]["call_id"]
+    meeting(bool, lambda: decided(unexplained, Verdict.RETRY, one))
+    (told,) = decided(unexplained, Verdict.EXCUSE, one)
+    assert (told.was, told.judged, told.result) == ("unexplained", "unexplained", "overtaken")
+    assert exit_code([told]) == 3
+    decided(unexplained, Verdict.EXCUSE, one)
+
+    def another_excuse() -> None:
+        decided(unexplained, Verdict.RETRY, one)
+        decided(unexplained, Verdict.EXCUSE, one, reason="again", name="Jo")
+
+    meeting(another_excuse, bool)
+    (told,) = decided(unexplained, Verdict.RETRY, one)
+    assert (told.was, told.judged, told.result) == ("excused", "excused", "overtaken")
+    assert call(unexplained, one)["judged"] == "explained"
+
+
+def test_a_clock_that_was_ahead_does_not_put_the_later_word_first(unexplained: Archive) -> None:
+    one = calls(unexplained, "unexplained")[0]["call_id"]
+    unexplained.site.pass_time(days=2)
+    decided(unexplained, Verdict.EXCUSE, one)
+    unexplained.site.pass_time(days=-2)
+    decided(unexplained, Verdict.RETRY, one)
+    with unexplained.catalogue() as catalogue:
+        history = show(catalogue, unexplained.store.archive, one).history
+    times = [event.time for event in history if isinstance(event, CallAppraised) and event.verdict in ON_CALLS]
+    verdicts = [event.verdict for event in history if isinstance(event, CallAppraised) and event.verdict in ON_CALLS]
+    assert verdicts == [Verdict.EXCUSE, Verdict.RETRY]
+    assert times[0] < times[1]
+
+
+def test_each_of_many_is_decided_once_and_told_before_the_store_fails(
+    unexplained: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decide_calls_module, "AT_ONCE", 1)
+    those = [row["call_id"] for row in calls(unexplained, "unexplained")]
+    told: list[DecidedCall] = []
+    real, times = FolderRoot.create, 0
+
+    def create(*given: Any, **named: Any) -> Any:
+        nonlocal times
+        times += 1
+        if times == 2:
+            raise StoreReadOnly("creating", "a segment", "no right to write")
+        return real(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderRoot, "create", create)
+        with unexplained.catalogue() as catalogue:
+            settings = unexplained.site.settings()
+            fates = decide_calls(settings, catalogue, Verdict.EXCUSE, those, reason=WHY, name=WHO)
+            told.append(next(fates))
+            with pytest.raises(StoreReadOnly):
+                next(fates)
+    assert [one.result for one in told] == ["done"]
+    assert len(calls(unexplained, "unexplained")) == len(those) - 1
+    rest = decided(unexplained, Verdict.EXCUSE, *those)
+    assert sorted(one.result for one in rest) == sorted(["left", *["done"] * (len(those) - 1)])
+    excused = [event for event in unexplained.events() if getattr(event, "verdict", "") is Verdict.EXCUSE]
+    assert sorted(getattr(event, "call_id", "") for event in excused) == sorted(those)
+
+
+def test_a_store_of_another_archive_is_refused_before_anything_is_decided(unexplained: Archive) -> None:
+    one = calls(unexplained, "unexplained")[0]
+    store = unexplained.site.folder / "store"
+    store.rename(store.with_name("away"))
+    (store / "archive").mkdir(parents=True)
+    with pytest.raises(SegmentsGone):
+        decided(unexplained, Verdict.EXCUSE, one["call_id"])
+    assert not list(store.glob("archive/journal/**/*.gz"))
