@@ -19,7 +19,7 @@ from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.retrieve import checked, retrieved
 from noojee_ingest.pipeline.spool import Spooled
 from noojee_ingest.pipeline.store import audio_key, keep_evidence, store_audio
-from noojee_ingest.pipeline.withhold import held_back, record_withheld, withhold_audio
+from noojee_ingest.pipeline.withhold import held_back, left_in_evidence, record_withheld, withhold_audio
 from noojee_ingest.pipeline.work import Streak, Work
 from noojee_ingest.storage.errors import AlreadyExists, Damaged, StoreFailure
 
@@ -140,6 +140,13 @@ def _doubtful(work: Work, leg: Leg, error: noojee.NoojeeError, streak: Streak) -
 
 def _fetched(work: Work, leg: Leg, withheld: bool) -> Event:
     """Download until the bytes are sound audio, or came twice the same, or ``DOWNLOADS`` times."""
+    if withheld:
+        try:
+            left = left_in_evidence(work, leg)
+        except StoreFailure as error:
+            return _not_withheld(work, leg, error)
+        if left is not None:
+            return left
     before = ""
     for download in range(1, DOWNLOADS + 1):
         try:
@@ -188,9 +195,14 @@ def _no_audio(work: Work, leg: Leg, spooled: Spooled, verdict: NotAudio) -> Audi
 def _withheld(work: Work, leg: Leg, spooled: Spooled, audio: Audio, repeated: bool) -> Event:
     try:
         return withhold_audio(work, leg, spooled, audio, repeated=repeated)
-    except StoreFailure as error:  # other legs have no need of that root, and this one must not enter the archive
-        work.evidence_failures.append(error)
-        return _not_stored(work, leg, _later(work, leg), "to be held back; its bytes cannot be kept")
+    except StoreFailure as error:
+        return _not_withheld(work, leg, error)
+
+
+def _not_withheld(work: Work, leg: Leg, error: StoreFailure) -> AudioNotStored:
+    """Other legs have no need of evidence, and this one must not enter the archive."""
+    work.evidence_failures.append(error)
+    return _not_stored(work, leg, _later(work, leg), "to be held back; its bytes cannot be kept")
 
 
 def _taken_back(work: Work, leg: Leg, event: AudioNotStored) -> AudioNotStored:

@@ -23,6 +23,7 @@ from noojee_ingest.pipeline.errors import AudioDamaged, NotArchived, NotKnown
 from noojee_ingest.pipeline.index import refuse_other_archive
 from noojee_ingest.pipeline.places import open_archive
 from noojee_ingest.pipeline.progress import Tally
+from noojee_ingest.pipeline.quarantine import later
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.work import present
 from noojee_ingest.settings import Settings
@@ -141,11 +142,13 @@ def get(
         now = present(site) if site else model.now_utc()
         day = model.site_day(now, site.zone if site else ZoneInfo("UTC"))
         counter = Counter(slug, Place(archive), catalogue, now)
+        those = list(of_site)
+        times = later(counter, [one.leg_id for one in those])  # nobody gets what is not there yet
         record(
             counter,
             [
                 Accessed(
-                    time=now,
+                    time=times[one.leg_id],
                     actor=counter.actor,
                     site=slug,
                     day=day,
@@ -154,7 +157,7 @@ def get(
                     reason=reason,
                     name=name,
                 )
-                for one in of_site
+                for one in those
             ],
         )
     legs = queries.legs_by_id(catalogue, {one.leg_id for one in wanted})

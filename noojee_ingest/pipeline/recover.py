@@ -12,7 +12,7 @@ from noojee_ingest.catalogue.decisions import to_be_withdrawn, withdrawn_keys
 from noojee_ingest.catalogue.runs import drop_open_segments, is_alive, open_segments
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.events import Event, ObjectNoted
-from noojee_ingest.model import Audio, FindingKind
+from noojee_ingest.model import FindingKind
 from noojee_ingest.pipeline.archivist import Archivist
 from noojee_ingest.pipeline.quarantine import (
     ENDED_BY_RELEASE,
@@ -22,7 +22,7 @@ from noojee_ingest.pipeline.quarantine import (
     is_there,
 )
 from noojee_ingest.pipeline.record import Writer, record
-from noojee_ingest.pipeline.store import audio_prefix, stored_event
+from noojee_ingest.pipeline.store import audio_in, audio_prefix, stored_event
 from noojee_ingest.storage.errors import Damaged, NotFound
 from noojee_ingest.storage.root import Stored
 
@@ -106,7 +106,7 @@ def _compare(work: Archivist, day: date, done: Recovery) -> list[Event]:
     for key in unnamed:
         row = legs.get(_leg_id_in(key))
         stored, why = _looked_at(work, key)
-        audio = _audio_in(stored) if stored is not None else None
+        audio = audio_in(stored) if stored is not None else None
         if row is None or stored is None or audio is None or row["leg"] is None or row["day"] != day:
             if (key, FindingKind.ORPHAN_OBJECT) not in noted:
                 done.orphans += 1
@@ -171,24 +171,6 @@ def _looked_at(work: Archivist, key: str) -> tuple[Stored | None, str]:
         return work.store.archive.head(key), ""
     except Damaged as error:
         return None, error.hint
-
-
-def _audio_in(stored: Stored) -> Audio | None:
-    """The check's facts out of an object's metadata; ``None`` where they are not ours."""
-    told = stored.metadata
-    try:
-        if told["sha256"] != stored.sha256:
-            return None
-        return Audio(
-            extension=told["extension"],
-            codec=told["codec"],
-            channels=int(told["channels"]),
-            sample_rate=int(told["sample-rate"]),
-            seconds=float(told["seconds"]),
-            faults=tuple(fault for fault in told.get("faults", "").split("|") if fault),
-        )
-    except (KeyError, ValueError):
-        return None
 
 
 def _note(

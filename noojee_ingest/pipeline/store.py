@@ -73,6 +73,24 @@ def audio_facts(audio: AudioStored) -> dict[str, str]:
     }
 
 
+def audio_in(stored: Stored) -> Audio | None:
+    """The check's facts out of an object's metadata; ``None`` where they are not ours."""
+    told = stored.metadata
+    try:
+        if told["sha256"] != stored.sha256:
+            return None
+        return Audio(
+            extension=told["extension"],
+            codec=told["codec"],
+            channels=int(told["channels"]),
+            sample_rate=int(told["sample-rate"]),
+            seconds=float(told["seconds"]),
+            faults=tuple(fault for fault in told.get("faults", "").split("|") if fault),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
 def create_or_adopt(root: Root, key: str, body: BinaryIO, *, sha256: str, metadata: Mapping[str, str]) -> Stored:
     """Put an object under a key made of its digest, or take the one that is there with the same bytes.
 

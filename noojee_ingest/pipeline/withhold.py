@@ -16,7 +16,14 @@ from noojee_ingest.model import Audio, FindingKind, Leg
 from noojee_ingest.pipeline.quarantine import evidence_key, is_quarantined
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.pipeline.spool import Spooled
-from noojee_ingest.pipeline.store import audio_key, audio_metadata, create_or_adopt, stored_event
+from noojee_ingest.pipeline.store import (
+    audio_in,
+    audio_key,
+    audio_metadata,
+    audio_prefix,
+    create_or_adopt,
+    stored_event,
+)
 from noojee_ingest.pipeline.work import Work
 
 STILL = "the leg was quarantined when its audio changed"
@@ -68,6 +75,24 @@ def withhold_audio(work: Work, leg: Leg, spooled: Spooled, audio: Audio, *, repe
     evidence.sync()
     where = replace(stored, key=key, version_id="")  # those that it will have in the archive
     return replace(stored_event(work, leg, where, audio, repeated=repeated, adopted=False), withheld=True)
+
+
+def left_in_evidence(work: Work, leg: Leg) -> AudioStored | None:
+    """Audio that a run held back for this leg and did not live to journal: it need not be fetched a second time.
+
+    ``None`` for a leg that is fetched again: what evidence has of that one is older. Raises StorageError.
+    """
+    evidence = work.store.evidence
+    prefix = evidence_key(f"{audio_prefix(leg.site, leg.day)}{leg.leg_id}-")
+    for listed in () if leg.again else evidence.list(prefix):
+        stored = evidence.head(listed.key)
+        audio = audio_in(stored)
+        key = audio_key(leg, stored.sha256, audio.extension) if audio is not None else ""
+        if audio is not None and evidence_key(key) == listed.key:
+            where = replace(stored, key=key, version_id="")
+            repeated = stored.metadata.get("repeated") == "yes"
+            return replace(stored_event(work, leg, where, audio, repeated=repeated, adopted=True), withheld=True)
+    return None
 
 
 IN_A_SEGMENT = MOST_EVENTS // 3

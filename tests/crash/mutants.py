@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from noojee_ingest.journal.events import AudioStored
 from noojee_ingest.pipeline import archive, record, recover, store
 from noojee_ingest.storage.root import RootName, Stored
 from noojee_ingest.storage.staging import Staging
@@ -33,6 +35,31 @@ def journal_before_audio() -> None:
     _replace(archive, "record", recorded)
 
 
+def some_forgotten() -> None:
+    """Of each batch one recording is never journalled."""
+    recording = archive.record
+
+    def recorded(work: Any, events: Sequence[Any]) -> None:
+        stored = [event for event in events if isinstance(event, AudioStored)]
+        recording(work, [event for event in events if event not in stored[-1:]])
+
+    _replace(archive, "record", recorded)
+    nothing_adopted()
+
+
+def keys_by_chance() -> None:
+    """A recording has another key each time that it is stored."""
+    named = store.audio_key
+
+    def by_chance(*given: Any) -> str:
+        path, _, name = named(*given).rpartition("/")
+        leg_id, _, rest = name.partition("-")
+        return f"{path}/{leg_id}-{secrets.token_hex(2)}{rest[4:]}"
+
+    _replace(store, "audio_key", by_chance)
+    nothing_adopted()
+
+
 def nothing_announced() -> None:
     """A segment is put that nobody was told of."""
     _replace(record, "open_segment", lambda *_: None)
@@ -40,7 +67,7 @@ def nothing_announced() -> None:
 
 def nothing_adopted() -> None:
     """What is in the store and in no segment is nobody's."""
-    _replace(recover, "_audio_in", lambda _: None)
+    _replace(recover, "audio_in", lambda _: None)
 
 
 def nothing_applied_late() -> None:
@@ -74,6 +101,8 @@ MUTANTS = {
     mutant.__name__: mutant
     for mutant in (
         journal_before_audio,
+        some_forgotten,
+        keys_by_chance,
         nothing_announced,
         nothing_adopted,
         nothing_applied_late,

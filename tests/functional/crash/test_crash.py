@@ -7,13 +7,13 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
 
 from noojee_ingest.simulator import RunningSimulator, start
-from tests.crash.campaign import SCENARIO, TWO, TWO_STILL, Archive, Campaign, Crashed, Tally
+from tests.crash.campaign import SCENARIO, TWO, TWO_STILL, Archive, Campaign, Crashed, Row, Tally
 from tests.crash.places import KEY, Open, folders
 from tests.crash.runs import Runs, holds_still, started
 
@@ -61,6 +61,8 @@ def first_with_audio(ground: Field) -> int:
 
 
 BROKEN = [
+    ("some_forgotten", "a segment is applied", "lost"),
+    ("keys_by_chance", "audio is stored", "doubled"),
     ("journal_before_audio", "a segment is applied", "false"),
     ("nothing_adopted", "audio is stored", "refetched"),
     ("nothing_applied_late", "a segment is put", "index"),
@@ -85,6 +87,11 @@ def test_a_program_that_is_broken_is_found_out(
     assert tallies[""].told == []
     assert getattr(tallies[mutant].row("folder", point), column) > 0
     assert not tallies[mutant].is_right
+
+
+def test_each_column_is_shown_to_be_able_to_tell() -> None:
+    told = {field.name for field in fields(Row)} - {"kills", "reruns"}
+    assert {column for _, _, column in BROKEN} == told
 
 
 def test_a_first_segment_that_was_not_announced_is_found_out(ground: Field) -> None:

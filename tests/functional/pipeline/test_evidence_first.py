@@ -21,6 +21,7 @@ from noojee_ingest.pipeline import withhold
 from noojee_ingest.pipeline.errors import NotArchived
 from noojee_ingest.pipeline.quarantine import evidence_key
 from noojee_ingest.storage.errors import StoreUnavailable
+from noojee_ingest.storage.folder import FolderRoot
 from noojee_ingest.storage.root import RootName
 
 from .conftest import Site
@@ -221,7 +222,7 @@ STEPS = [(kind, verb) for kind in (recording,) for verb in ("open_segment", "put
     "at", ["after evidence", *(f"{when} {name}" for _, name in STEPS for when in ("before", "after"))]
 )
 def test_a_night_that_is_killed_loses_and_doubles_nothing(tagged: Archive, at: str) -> None:
-    """The audio is in evidence, and the journal does not say so yet: it is fetched once more and is the same."""
+    """The audio is in evidence, and the journal does not say so yet: it is found there, and not fetched again."""
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
@@ -230,9 +231,12 @@ def test_a_night_that_is_killed_loses_and_doubles_nothing(tagged: Archive, at: s
         os._exit(1)
     _, ended = os.waitpid(child, 0)
     assert ended == signal.SIGKILL
+    tagged.site.simulator.reset_counters()
     report = tagged.site.night()
     assert (report.problems, report.recovery.gone, report.recovery.orphans) == ([], 0, 0)
     those = meant(tagged)
+    asked = tagged.site.simulator.counters().audio_requests()
+    assert {key for key, row in tagged.site.legs().items() if row["leg_id"] in those and asked[key]} == set()
     assert set(held(tagged)) == those
     assert {row["state"] for row in tagged.rows()} == {"archived", "quarantined"}
     evidence = (tagged.site.folder / "store/evidence/quarantined").rglob("*.*")
@@ -270,3 +274,34 @@ def deadly(at: str) -> None:
         real_record(*arguments)
 
     withhold.record = record  # type: ignore[assignment]
+
+
+def test_evidence_is_flushed_before_the_journal_names_it(tagged: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    create, flush, put = FolderRoot.create, FolderRoot.sync, withhold.record
+
+    def created(self: FolderRoot, key: str, *arguments: Any, **named: Any) -> Any:
+        if self.name is RootName.EVIDENCE:
+            told.append("put")
+        return create(self, key, *arguments, **named)
+
+    def flushed(self: FolderRoot) -> None:
+        if self.name is RootName.EVIDENCE:
+            told.append("flushed")
+        flush(self)
+
+    def journalled(*arguments: Any) -> None:
+        told.append("journalled")
+        put(*arguments)
+
+    monkeypatch.setattr(FolderRoot, "create", created)
+    monkeypatch.setattr(FolderRoot, "sync", flushed)
+    monkeypatch.setattr(withhold, "record", journalled)
+    tagged.site.night(ARCHIVE__WORKERS=1)
+    before = told[: told.index("journalled")]
+    assert before[:2] == ["put", "flushed"]
+    assert before[-1] == "flushed"
+
+
+def test_the_three_events_of_a_leg_fit_into_a_segment_together() -> None:
+    assert withhold.IN_A_SEGMENT * 3 <= segment.MOST_EVENTS < (withhold.IN_A_SEGMENT + 1) * 3
