@@ -60,6 +60,11 @@ def keys_by_chance() -> None:
     nothing_adopted()
 
 
+def nothing_held_back() -> None:
+    """The rules of evidence first are not asked."""
+    _replace(archive, "held_back", lambda *_: {})
+
+
 def nothing_announced() -> None:
     """A segment is put that nobody was told of."""
     _replace(record, "open_segment", lambda *_: None)
@@ -103,6 +108,7 @@ MUTANTS = {
         journal_before_audio,
         some_forgotten,
         keys_by_chance,
+        nothing_held_back,
         nothing_announced,
         nothing_adopted,
         nothing_applied_late,

@@ -25,6 +25,9 @@ from tests.integration import postgres_server, s3_server
 KEY = "5b0f2c1e-7a11-11ec-9d3c-00163e1a2b3c"
 SITE, ZONE = "here", "Australia/Melbourne"
 AUDIO, JOURNAL = f"archive/audio/site={SITE}/", f"archive/journal/site={SITE}/"
+HELD_AUDIO = f"evidence/quarantined/site={SITE}/"
+HELD_TAGS = tuple(f"{kind}{number}" for kind in ("INV-", "ORD ") for number in range(1, 2000))
+"""Audio of these goes to evidence first."""
 
 CONFIG = f"""
 data = "{{folder}}/data"
@@ -44,6 +47,10 @@ by_hour_interval_seconds = 0.001
 [[sites.{SITE}.without_recording]]
 explanation = "nobody there"
 dispositions = ["No Answer", "Answering Machine"]
+
+[[sites.{SITE}.evidence_first]]
+explanation = "card numbers may be spoken"
+tags = {list(HELD_TAGS)}
 """
 
 BUCKET = "recordings"
@@ -74,7 +81,7 @@ class Place:
     _again: str = ""
 
     def audio_keys(self) -> list[str]:
-        return sorted(self.objects(AUDIO))
+        return sorted((*self.objects(AUDIO), *self.objects(HELD_AUDIO)))
 
     def temporary_files(self) -> set[str]:
         """What is being written now, or was when its writer died."""

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from noojee_ingest.simulator import RunningSimulator, TrueLeg
-from tests.crash.places import AUDIO, JOURNAL, KEY, SITE, Place
+from tests.crash.places import AUDIO, HELD_AUDIO, HELD_TAGS, JOURNAL, KEY, SITE, Place
 
 NO_AUDIO = ("json", "login page", "empty")
 """The troubles of legs that answer something that is no audio."""
@@ -79,10 +79,16 @@ def _wrong(place: Place, simulator: RunningSimulator, days: set[str], twice: set
             if len({event["key"] for event in found}) > 1 or (len(found) > 1 and day not in twice):
                 yield Wrong("doubled", day, f"{leg.key} ({leg_id}) is journalled {len(found)} times")
             for event in found:
-                yield from _untrue(event, there, line.sent(leg), day)
+                if event["withheld"] is not (leg.tag in HELD_TAGS):
+                    yield Wrong("false", day, f"{leg.key} ({leg_id}) has the tag {leg.tag!r}: {event['key']}")
+                if event["withheld"] and f"archive/{event['key']}" in there:
+                    yield Wrong("false", day, f"{event['key']} is held back, and in the archive")
+                yield from _untrue(event, there | evidence, line.sent(leg), day)
     for leg_id in stored.keys() - legs.keys():
         yield Wrong("false", stored[leg_id][0]["day"], f"{leg_id} is archived, and the phone system has no such leg")
-    yield from _unnamed(there, days, {f"archive/{event['key']}" for events in stored.values() for event in events})
+    named = {_place(event) for events in stored.values() for event in events}
+    yield from _unnamed(there, days, named)
+    yield from _unnamed({key: read for key, read in evidence.items() if key.startswith(HELD_AUDIO)}, days, named)
 
 
 def is_there(leg: TrueLeg, now: datetime) -> bool:
@@ -100,7 +106,7 @@ def _denies(event: dict[str, Any]) -> bool:
 
 
 def _untrue(event: dict[str, Any], there: Mapping[str, Any], sent: bytes, day: str) -> Iterator[Wrong]:
-    read = there.get(f"archive/{event['key']}")
+    read = there.get(_place(event))
     if read is None:
         yield Wrong("false", day, f"{event['key']} is journalled and not in the store")
         return
@@ -109,6 +115,12 @@ def _untrue(event: dict[str, Any], there: Mapping[str, Any], sent: bytes, day: s
         yield Wrong("false", day, f"{event['key']} is not what the journal says")
     elif data != sent:
         yield Wrong("false", day, f"{event['key']} is not what the phone system sends")
+
+
+def _place(event: dict[str, Any]) -> str:
+    """Where the audio of an ingestion is."""
+    key = str(event["key"])
+    return f"{HELD_AUDIO}{key.partition(f'/site={SITE}/')[2]}" if event["withheld"] else f"archive/{key}"
 
 
 def _unnamed(there: Mapping[str, Any], days: set[str], named: set[str]) -> Iterator[Wrong]:
