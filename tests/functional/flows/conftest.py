@@ -67,8 +67,12 @@ finally:
 
 
 def daytime_zone() -> str:
-    """A zone where midnight is hours away: the runs take the machine's clock, and yesterday must stay yesterday."""
-    return "Australia/Melbourne" if 3 <= datetime.now(ZoneInfo("Australia/Melbourne")).hour < 21 else "UTC"
+    """A zone where it is after three in the morning: the runs take the machine's clock.
+
+    Yesterday must stay yesterday, and the call record list, which holds what is recent, must still tell of it.
+    """
+    ahead = (3 - datetime.now(UTC).hour) % 24
+    return f"Etc/GMT{-ahead if ahead <= 14 else 24 - ahead:+d}"
 
 
 class Run:
