@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from noojee_ingest.catalogue import queries
 from noojee_ingest.catalogue.rebuild import rebuild
 from noojee_ingest.journal.events import AudioStored, LegAppraised, Strength, Verdict
 from noojee_ingest.pipeline import repair as repairing
 from noojee_ingest.pipeline.quarantine import evidence_key
 from noojee_ingest.pipeline.repair import REPAIR, Decider, Repaired, repair, repairable
-from tests.functional.pipeline.decisions import Archive
+from tests.functional.pipeline.decisions import Archive, read
 from tests.functional.pipeline.test_verify import (
     EDITS,
     a_segment,
@@ -257,3 +258,46 @@ def test_a_repair_that_is_stopped_begins_nothing_more(archive: Archive, stop: th
     with archive.site.work(actor=REPAIR, small=True, stop=stop) as work:
         stop.set()
         assert list(repair(work, None, None)) == []
+
+
+def test_what_is_quarantined_is_never_put_back_into_the_archive(archive: Archive) -> None:
+    row = audio(archive)
+    flipped_byte(archive)
+    damaged = file(archive, row["key"]).read_bytes()
+    verified(archive)
+    (decided,) = archive.decide(Verdict.QUARANTINE, row["leg_id"])
+    assert decided.result == "damaged"
+    (one,) = repaired(archive, KIM)
+    assert (one.mended, "its leg is quarantined" in one.words) == (False, True)
+    assert file(archive, row["key"]).read_bytes() == damaged
+
+
+def test_a_copy_that_evidence_had_before_stays_there(archive: Archive) -> None:
+    row = audio(archive)
+    data = archive.got(row["leg_id"])
+    archive.decide(Verdict.QUARANTINE, row["leg_id"])
+    archive.decide(Verdict.RELEASE, row["leg_id"])
+    flipped_byte(archive)
+    verified(archive)
+    assert mended(repaired(archive, KIM)) == {row["key"]: True}
+    assert archive.got(row["leg_id"]) == data
+    assert read(archive.store.evidence, evidence_key(row["key"])) == data
+
+
+def test_other_audio_of_a_leg_that_a_rule_holds_back_goes_to_evidence(archive: Archive) -> None:
+    row = audio(archive)
+    tag_or_campaign = {row["leg_id"]: "card numbers may be spoken"}
+    deleted(archive)
+    verified(archive, Strength.EXISTS)
+    before = archive.site.audio_files()
+    leg = archive.leg(row["leg_id"])
+    match = {"callRecordId": leg["call_record_id"], "leg": leg["leg"]}
+    archive.site.rule("retrieveByCallRecordId", match=match, other_audio={"version": 1})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repairing, "held_back", lambda work, legs: tag_or_campaign)
+        (one,) = repaired(archive)
+    assert (one.mended, "kept in evidence until a person releases it" in one.words) == (False, True)
+    assert archive.site.audio_files() == before
+    with archive.catalogue() as catalogue:
+        other = next(one for one in queries.audio_of(catalogue, [row["leg_id"]]) if one["withheld"])
+    assert read(archive.store.evidence, evidence_key(other["key"])) is not None

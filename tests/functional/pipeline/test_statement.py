@@ -121,6 +121,21 @@ def test_a_leg_that_is_to_be_tried_again_takes_a_day_its_finality(make_site: Cal
     assert [(one["final"], one["states"]["discovered"]) for one in statements(site, old)] == [(True, 0), (False, 1)]
 
 
+def test_a_day_with_a_call_that_nobody_could_be_asked_about_is_not_final(make_site: Callable[..., Site]) -> None:
+    site = make_site(calls_a_day=40, unexplained_calls=2)
+    site.rule("retrieveMetaDataByUniqueId", status=500)
+    site.night()
+    site.pass_time(days=4)
+    site.night(day=DAY)
+    one = statements(site)[-1]
+    assert (one["calls"]["unjudged"] > 0, one["final"]) == (True, False)
+    site.simulator.clear_rules()
+    site.pass_time(days=1)
+    site.night(day=DAY)
+    one = statements(site)[-1]
+    assert (one["calls"]["unjudged"], one["final"]) == (0, True)
+
+
 def test_without_the_by_hour_list_a_day_is_final_once_the_lookback_has_passed(site: Site) -> None:
     site.environ["SITES__HERE__BY_HOUR"] = "false"
     for night in range(5):
