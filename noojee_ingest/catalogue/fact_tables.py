@@ -207,6 +207,7 @@ class DayStatedRow(EventColumns, table=True):
     number: int
     predecessor: str
     segments: tuple[str, ...] = Field(sa_type=Texts)
+    contents: tuple[str, ...] = Field(sa_type=Texts)
     root: str
     leaves: int
     states: dict[str, int] = Field(sa_type=Counts)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 
 from noojee_ingest.catalogue.database import Catalogue
-from noojee_ingest.catalogue.fact_tables import AudioStoredRow, FixityCheckedRow
+from noojee_ingest.catalogue.fact_tables import AudioStoredRow, DayStatedRow, FixityCheckedRow
 from noojee_ingest.catalogue.facts import TABLES
 from noojee_ingest.catalogue.tables import DayRow, FindingRow, SegmentRow, table
 from noojee_ingest.journal.events import AudioStored, Strength
@@ -16,7 +16,7 @@ from noojee_ingest.journal.segment import day_prefix
 from noojee_ingest.model import FindingKind
 
 AUDIO, DAY, SEGMENT = table(AudioStoredRow), table(DayRow), table(SegmentRow)
-CHECKED, FINDING = table(FixityCheckedRow), table(FindingRow)
+CHECKED, FINDING, STATED = table(FixityCheckedRow), table(FindingRow), table(DayStatedRow)
 
 AFTER = "~"
 """Sorts behind everything that a key may hold."""
@@ -36,6 +36,13 @@ def segments_of_day(catalogue: Catalogue, site: str, day: date) -> set[str]:
     question = select(SEGMENT.c.key).where(SEGMENT.c.key > prefix, SEGMENT.c.key < prefix + AFTER)
     with catalogue.read("looking for the segments of a day") as connection:
         return set(connection.execute(question).scalars())
+
+
+def segments_stated(catalogue: Catalogue, site: str, day: date) -> set[str]:
+    """The keys that the day's statements cover, whatever day they are of."""
+    question = select(STATED.c.segments).where(STATED.c.site == site, STATED.c.day == day)
+    with catalogue.read("looking for the segments that statements name") as connection:
+        return {key for segments in connection.execute(question).scalars() for key in segments}
 
 
 def days_known(catalogue: Catalogue, site: str) -> tuple[date, date] | None:

@@ -28,7 +28,7 @@ from noojee_ingest.catalogue.fact_tables import (
     ObjectNotedRow,
 )
 
-REVISION = 5
+REVISION = 6
 
 
 class LegRow(SQLModel, table=True):

@@ -325,7 +325,8 @@ class DayStated(Event):
 
     ``number`` counts a day's statements from 1; ``seal`` is the SHA-256 of this one's canonical text
     (``journal.statement``), ``predecessor`` the seal of the one before, ``""`` of none.
-    ``segments``: the keys that it covers and no statement before it did. ``root`` is that of the tree over the
+    ``segments``: the keys that it covers and no statement before it did; ``contents``: the SHA-256 of each of them as
+    the store took it, in their order, ``""`` where the store has it no more. ``root`` is that of the tree over the
     ``leaves``, the audio in force of archived legs (``journal.statement``). ``states``, ``calls`` and ``found`` count
     legs, call records and findings by their words. ``final``: no list is to be asked about the day again, and nothing
     of it is awaited.
@@ -339,6 +340,7 @@ class DayStated(Event):
     number: int
     predecessor: str
     segments: tuple[str, ...]
+    contents: tuple[str, ...]
     root: str
     leaves: int
     states: Mapping[str, int]

@@ -38,11 +38,11 @@ class Line:
 
     @property
     def complete(self) -> float | None:
-        """Archived legs in per cent of what should be there: legs not excused, and calls that nothing explains.
+        """Archived legs in per cent of what should be there: legs not excused, and calls that nothing explains so far.
 
         One decimal, rounded down: 100.0 is said of nothing less. ``None`` where nothing was due.
         """
-        due = self.expected - self.states[State.EXCUSED.value] + self.calls_unexplained
+        due = self.expected - self.states[State.EXCUSED.value] + self.calls_unexplained + self.calls_unjudged
         return _floor(100 * self.states[State.ARCHIVED.value] / due) if due else None
 
     @property

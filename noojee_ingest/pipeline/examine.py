@@ -25,6 +25,9 @@ from noojee_ingest.pipeline.store import audio_prefix
 MOST_TOLD = 20
 """Differences between catalogue and journal that a finding spells out."""
 
+UNREADABLE = (ValueError, KeyError, TypeError)
+"""What reading a row raises in which somebody wrote what is none of its column's values."""
+
 LOOKS = 5
 """At a day's catalogue, where the day changes meanwhile."""
 
@@ -54,10 +57,15 @@ class Examined:
 
 @dataclass(frozen=True)
 class Names:
-    """What there should be of a day, and what there is. ``audio`` and ``segments`` are those to be expected."""
+    """What there should be of a day, and what there is.
+
+    ``audio`` and ``segments`` are those that the catalogue expects, ``stated`` the segments that the day's statements
+    name: a catalogue that was made anew without them does not miss them.
+    """
 
     audio: dict[str, AudioStored]
     segments: set[str]
+    stated: set[str]
     audio_there: dict[str, int]
     segments_there: set[str]
     withdrawn: set[str]
@@ -90,12 +98,14 @@ class Examination:
         Raises UnknownVersion, StorageError, CatalogueError.
         """
         work, found = self.work, Examined()
-        names = self._names()
+        names = self._names(found)
         deep = self.strength is not Strength.EXISTS
         self._segments(names, found)
         read = self._read_segments(names, found) if deep else {}
         expected = {key: event for one in read.values() for key, event in _stored(one)}
-        if read.keys() < names.segments | names.segments_there:  # what is not told there the catalogue may know
+        if (
+            read.keys() < names.segments | names.stated | names.segments_there
+        ):  # what is not told there the catalogue may know
             expected = names.audio | expected
         self._orphans(names, expected, found)
         found.latest = max((audio.time for audio in expected.values()), default=None)
@@ -105,7 +115,7 @@ class Examination:
             if name:
                 found.take(name, failure)
         if deep and self._wants(catalogue_name(work.site, self.day)):
-            found.not_compared = read.keys() < names.segments | names.segments_there
+            found.not_compared = read.keys() < names.segments | names.stated | names.segments_there
             if not found.not_compared:
                 self._catalogue(read, found)
         return found
@@ -113,14 +123,22 @@ class Examination:
     def _wants(self, name: str) -> bool:
         return self.selection.has(name) and not self.reader.stop.is_set()
 
-    def _names(self) -> Names:
+    def _names(self, found: Examined) -> Names:
         """First what is known, then what is there: so what is stored meanwhile does not look gone."""
         work, archive = self.work, self.work.store.archive
-        audio = asked.audio_of_day(work.catalogue, work.site, self.day)
         segments = asked.segments_of_day(work.catalogue, work.site, self.day)
+        stated = asked.segments_stated(work.catalogue, work.site, self.day)
+        try:
+            audio = asked.audio_of_day(work.catalogue, work.site, self.day)
+        except UNREADABLE as error:
+            audio = {}
+            name = catalogue_name(work.site, self.day)
+            if self._wants(name):
+                found.take(name, _told(name, [cannot_be_read(error)]))
         return Names(
             audio=audio,
             segments=segments,
+            stated={key for key in stated if key.startswith(day_prefix(work.site, self.day))},
             audio_there={one.key: one.size for one in archive.list(audio_prefix(work.site, self.day))},
             segments_there=set(segment.keys(archive, day_prefix(work.site, self.day))),
             withdrawn=withdrawn_keys(work.catalogue, audio),
@@ -131,10 +149,10 @@ class Examination:
     def _segments(self, names: Names, found: Examined) -> None:
         """What a listing tells of the day's segments."""
         unapplied = self._unapplied(names)
-        for key in sorted(filter(self._wants, names.segments | names.segments_there)):
+        for key in sorted(filter(self._wants, names.segments | names.stated | names.segments_there)):
             failure = None
             if key not in names.segments_there:
-                told = "the catalogue knows it, the store shows it no more"
+                told = "the catalogue, or a statement, names it; the store shows it no more"
                 failure = Failure(key, FindingKind.GONE_SEGMENT, told)
             elif key in unapplied:
                 failure = Failure(key, FindingKind.CATALOGUE_DISAGREEMENT, "this segment is not applied")
@@ -194,7 +212,7 @@ class Examination:
         if self.reader.stop.is_set():
             return "", None
         try:
-            if key not in names.audio_there and (key in names.withdrawn or self._is_being_withdrawn(key, audio)):
+            if key not in names.audio_there and self._is_withdrawn(names, key, audio):
                 return self._copy(key, audio)
             return self._object(names, key, audio) if self.selection.has(key) else ("", None)
         except Stopped:
@@ -209,13 +227,12 @@ class Examination:
             return key, Failure(key, FindingKind.DAMAGED_OBJECT, told, audio.leg_id)
         return key, check_audio(self.reader, self.work.store.archive, key, audio, self.strength)
 
-    def _is_being_withdrawn(self, key: str, audio: AudioStored) -> bool:
-        """Whether a quarantine took it out and has not come to note that, or noted it since we asked."""
+    def _is_withdrawn(self, names: Names, key: str, audio: AudioStored) -> bool:
+        """Whether a quarantine in force took it out: it noted that, since we asked maybe, or has not come to it yet."""
         catalogue = self.work.catalogue
-        if withdrawn_keys(catalogue, [key]):
-            return True
-        leg = legs_by_id(catalogue, [audio.leg_id]).get(audio.leg_id)
-        return is_quarantined(leg) and self._has_copy(key)
+        if not is_quarantined(legs_by_id(catalogue, [audio.leg_id]).get(audio.leg_id)):
+            return False
+        return key in names.withdrawn or bool(withdrawn_keys(catalogue, [key])) or self._has_copy(key)
 
     def _has_copy(self, key: str) -> bool:
         name = evidence_key(key)
@@ -241,7 +258,10 @@ class Examination:
                     return  # stopped, or gone since: the next run says so
                 read[key] = one
             told = [read[key] for key in sorted(applied)]
-            differ = disagreements(work.catalogue, work.site, self.day, told, self._elsewhere)
+            try:
+                differ = disagreements(work.catalogue, work.site, self.day, told, self._elsewhere)
+            except UNREADABLE as error:
+                differ = [cannot_be_read(error)]
             if not differ or asked.segments_of_day(work.catalogue, work.site, self.day) == applied:
                 found.take(name, _told(name, differ))
                 return
@@ -255,6 +275,10 @@ def _stored(one: Segment) -> Iterator[tuple[str, AudioStored]]:
     for event in one.events:
         if isinstance(event, AudioStored):
             yield event.key, event
+
+
+def cannot_be_read(error: Exception) -> str:
+    return f"a row cannot be read ({type(error).__name__}): run `noojee-ingest catalogue rebuild`"
 
 
 def _told(name: str, differ: list[str]) -> Failure | None:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from noojee_ingest.journal import segment
@@ -14,10 +14,14 @@ from noojee_ingest.journal.errors import DamagedSegment
 from noojee_ingest.journal.events import AudioStored, Strength
 from noojee_ingest.journal.segment import Segment
 from noojee_ingest.model import FindingKind
-from noojee_ingest.storage.errors import Damaged, NotFound
+from noojee_ingest.pipeline.work import Streak
+from noojee_ingest.storage.errors import Damaged, NotFound, StoreUnavailable
 from noojee_ingest.storage.root import Root, Stored
 
 CHUNK = 1024 * 1024
+
+MOST_UNREADABLE = 16
+"""Names in a row that cannot be read: then it is the store, not one object of it."""
 
 
 class Stopped(Exception):
@@ -36,10 +40,26 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How bytes are read: until ``stop`` is set, each number of them told to ``told``."""
+    """How bytes are read: until ``stop`` is set, each number of them told to ``told``.
+
+    ``unreadable`` counts names in a row that the store lists and cannot read.
+    """
 
     stop: threading.Event
     told: Callable[[int], None] = lambda _: None
+    unreadable: Streak = field(default_factory=lambda: Streak(MOST_UNREADABLE))
+
+    def cannot(self, root: Root, key: str, error: StoreUnavailable) -> str:
+        """What is wrong with an object that cannot be read while its store answers: a bad sector, its permissions.
+
+        Raises the error where it is the store's: it lists nothing either, or so many in a row cannot be read.
+        """
+        self.unreadable.met(error)
+        if self.unreadable.is_on:
+            raise error
+        for _ in root.list(key):
+            break
+        return f"it cannot be read: {error.hint}"
 
     def digest(self, root: Root, key: str, version_id: str = "") -> tuple[str, int]:
         """SHA-256 (hex) and size of an object's bytes, in bounded memory. Raises NotFound, Stopped, StorageError."""
@@ -76,23 +96,32 @@ def check_audio(
         stored = root.head(key)
         if wrong := _recorded(stored, audio):
             return failure(FindingKind.DAMAGED_OBJECT, wrong)
-        if strength is Strength.READ:
-            version = audio.version_id if root.name == "archive" else ""
-            in_sight = [""] if version and stored.version_id != version else []  # put back by a release, say
-            for version_id in (version, *in_sight):
-                digest, size = reader.digest(root, key, version_id)
-                if digest != audio.stored_sha256:
-                    told = f"{size:,} bytes with SHA-256 {digest[:16]}…"
-                    return failure(FindingKind.DAMAGED_OBJECT, f"it holds {told}, {_journalled(audio)}")
+        if strength is Strength.READ and (wrong := _read(reader, root, stored, audio)):
+            return failure(FindingKind.DAMAGED_OBJECT, wrong)
     except NotFound:
         return failure(FindingKind.GONE_OBJECT, f"the journal names it for leg {audio.leg_id}, it cannot be read")
-    except Damaged as error:
-        return failure(FindingKind.DAMAGED_OBJECT, error.hint)
+    except (Damaged, StoreUnavailable) as error:
+        told = error.hint if isinstance(error, Damaged) else reader.cannot(root, key, error)
+        return failure(FindingKind.DAMAGED_OBJECT, told)
+    reader.unreadable.broken()
     return None
+
+
+def _read(reader: Reader, root: Root, stored: Stored, audio: AudioStored) -> str:
+    """How the bytes differ from what was journalled; ``""``: they do not."""
+    version = audio.version_id if root.name == "archive" else ""
+    in_sight = [""] if version and stored.version_id != version else []  # put back by a release, say
+    for version_id in (version, *in_sight):
+        digest, size = reader.digest(root, stored.key, version_id)
+        if digest != audio.stored_sha256:
+            return f"it holds {size:,} bytes with SHA-256 {digest[:16]}…, {_journalled(audio)}"
+    return ""
 
 
 def _recorded(stored: Stored, audio: AudioStored) -> str:
     """How what the store recorded differs from what was journalled; ``""``: it does not."""
+    if audio.encoding == "identity" and audio.stored_sha256 != audio.content_sha256:
+        return "what was journalled of it contradicts itself: its bytes are not encoded, and have two checksums"
     if (stored.sha256, stored.size) != (audio.stored_sha256, audio.stored_size):
         told = f"{stored.size:,} bytes with SHA-256 {stored.sha256[:16]}…"
         return f"the store recorded {told}, {_journalled(audio)}"
@@ -121,4 +150,7 @@ def read_segment(reader: Reader, root: Root, key: str) -> Segment | Failure:
         return Failure(key, FindingKind.DAMAGED_SEGMENT, str(error).partition(" (")[0])
     except Damaged as error:
         return Failure(key, FindingKind.DAMAGED_SEGMENT, error.hint)
+    except StoreUnavailable as error:
+        return Failure(key, FindingKind.DAMAGED_SEGMENT, reader.cannot(root, key, error))
+    reader.unreadable.broken()
     return found

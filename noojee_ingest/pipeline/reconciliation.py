@@ -59,6 +59,7 @@ class Reconciliation:
     recovery: Recovery
     statement: int
     is_final: bool
+    is_over: bool
     is_new: bool
     events: int
     contradictions: tuple[str, ...]
@@ -73,8 +74,19 @@ class Reconciliation:
     @property
     def summary(self) -> str:
         archived, expected = self.report.total.states["archived"], self.report.total.expected
-        word = {0: "complete", 3: "gaps", 4: "damage"}[self.exit_code]
-        return f"{word}: {archived} of {expected} legs archived"
+        word = {0: "complete" if self.is_over else "complete so far", 3: "gaps", 4: "damage"}[self.exit_code]
+        but = f" but for {self.awaited}" if self.awaited and not self.exit_code else ""
+        return f"{word}{but}: {archived} of {expected} legs archived"
+
+    @property
+    def awaited(self) -> str:
+        """What of the day may still come, in words; empty: nothing."""
+        told = {
+            "pending": self.report.total.states["pending"],
+            "calls not judged": self.report.total.calls_unjudged,
+            "hours to be listed": self.hours_due,
+        }
+        return ", ".join(f"{number} {what}" for what, number in told.items() if number)
 
 
 def reconcile_day(settings: Settings, slug: str, day: date) -> Reconciliation:
@@ -103,6 +115,7 @@ def reconcile_day(settings: Settings, slug: str, day: date) -> Reconciliation:
             recovery=recovery,
             statement=version.number if version else 0,
             is_final=version is not None and version.final,
+            is_over=day < work.today(),
             is_new=made is not None,
             events=work.tally.events,
             contradictions=tuple(_miscounted(views)),

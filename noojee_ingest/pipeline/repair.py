@@ -138,12 +138,10 @@ def _audio_mended(work: Work, key: str, audio: AudioStored, decider: Decider | N
         raise CannotMend("what is there would be withdrawn, and that is a decision: say --by and --reason")
     with _right_bytes(work, key, audio, leg) as (spooled, source):
         if not gone and decider is not None:
-            _keep_both(work, key, audio, spooled)
+            _keep_right(work, key, audio, spooled)
             _withdraw(work, key, audio, failure, decider)
         _put(work.store.archive, key, audio, spooled)
         work.store.archive.sync()
-        if not gone and source != EVIDENCE:
-            work.store.evidence.delete(evidence_key(key))  # it was there for this only
     return f"put back with the bytes that were archived, from {source}"
 
 
@@ -227,13 +225,33 @@ def _withdraw(work: Work, key: str, audio: AudioStored, failure: Failure, decide
             is None
         ):
             return
+        _keep_damaged(work, key, audio)
         work.store.archive.withdraw(key, version_id=version_id, decision=decision.event_id)
 
 
-def _keep_both(work: Work, key: str, audio: AudioStored, right: Spooled) -> None:
-    """Into evidence, before anything is withdrawn: the right bytes, and what is there in their place."""
+def _keep_right(work: Work, key: str, audio: AudioStored, right: Spooled) -> None:
+    """The right bytes into evidence, before anything is withdrawn, and read back: a copy there may have rotted too.
+
+    It stays: a quarantine of the leg may count on it from now on. Raises CannotMend.
+    """
+    evidence, name = work.store.evidence, evidence_key(key)
+    for _ in range(2):
+        try:
+            _put(evidence, name, audio, right)
+        except StoreFailure:
+            raise
+        except StorageError:
+            pass  # something else has the name: it is looked at, and makes room
+        if check_audio(Reader(work.stop), evidence, name, audio, Strength.READ) is None:
+            evidence.sync()
+            return
+        evidence.delete(name)
+    raise CannotMend(f"no right copy of it can be made in evidence: {FROM_A_COPY}")
+
+
+def _keep_damaged(work: Work, key: str, audio: AudioStored) -> None:
+    """What is there in place of the right bytes, into evidence, before it is withdrawn."""
     evidence = work.store.evidence
-    _put(evidence, evidence_key(key), audio, right)
     with work.spool.recording(None, leg_id=audio.leg_id) as spooled:
         with work.store.archive.open(key) as body:
             while chunk := body.read(CHUNK):

@@ -13,6 +13,7 @@ from noojee_ingest.pipeline.archivist import Archivist
 from noojee_ingest.pipeline.discover import hour_scope, is_settled
 from noojee_ingest.pipeline.hours import hours_of
 from noojee_ingest.pipeline.record import record
+from noojee_ingest.storage.errors import Damaged, NotFound
 
 
 def state_day(work: Archivist, day: date) -> DayStated | None:
@@ -68,6 +69,7 @@ def _statement(work: Archivist, day: date, look: DayLook, *, final: bool) -> Day
         number=look.last.number + 1 if look.last else 1,
         predecessor=look.last.seal if look.last else "",
         segments=tuple(look.segments),
+        contents=tuple(_content(work, key) for key in look.segments),
         root=audio_root(look.audio),
         leaves=len(look.audio),
         states=look.states,
@@ -81,3 +83,11 @@ def _statement(work: Archivist, day: date, look: DayLook, *, final: bool) -> Day
     if look.last and all(getattr(statement, name) == getattr(look.last, name) for name in COMPARED):
         return None
     return sealed(statement)
+
+
+def _content(work: Archivist, key: str) -> str:
+    """The checksum that the store took a segment with: so the seal is of what it says, not of its name alone."""
+    try:
+        return work.store.archive.head(key).sha256
+    except (Damaged, NotFound):
+        return ""  # verify and repair name it

@@ -237,9 +237,14 @@ def _day(
         row.get("findings", 0),
         gone,
         statement=statement.number if statement else 0,
-        is_final=statement is not None and statement.final,
+        is_final=statement is not None and statement.final and not _awaits(sums),
         is_below=target is not None and sums.complete is not None and sums.complete < target,
     )
+
+
+def _awaits(sums: Line) -> bool:
+    """Whether something came up after the statement: a final day of which a leg is tried again is final no more."""
+    return bool(sums.states[State.DISCOVERED.value] or sums.states[State.PENDING.value] or sums.calls_unjudged)
 
 
 def _run(catalogue: Catalogue, row: queries.Row) -> RunStatus:

@@ -212,12 +212,34 @@ def _today(settings: Settings, work: Writer) -> date:
 
 
 def _days(settings: Settings, work: Writer, selection: Selection) -> Sequence[date]:
-    """The days of a selection: every one of the calendar, for what nobody knows of may be on any."""
+    """The days of a selection: every one of the calendar, for what nobody knows of may be on any.
+
+    Where an end is open: from the first to the last that the catalogue knows, and whichever others the store has.
+    """
     today = _today(settings, work)
     known = asked.days_known(work.catalogue, work.site) or (today, today)
     first = selection.first or known[0]
     last = selection.last or max(known[1], today)
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    days = {first + timedelta(days=number) for number in range((last - first).days + 1)}
+    if selection.first is None or selection.last is None:
+        days |= {day for day in _days_in_store(work) if (selection.first or day) <= day <= (selection.last or day)}
+    return sorted(days)
+
+
+def _days_in_store(work: Writer) -> set[date]:
+    """By the names of what the store holds of the site: the catalogue may have forgotten a day."""
+    found = set()
+    for kind in ("audio", "journal"):
+        for listed in work.store.archive.list(f"{kind}/site={work.site}/day="):
+            found.add(listed.key.split("/")[2].removeprefix("day="))
+    return {day for text in found if (day := _day(text)) is not None}
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _journalled(work: Writer, day: date, strength: Strength, found: Examined) -> int:

@@ -84,7 +84,9 @@ def test_a_sound_archive_is_right(stated: Path, tmp_path: Path) -> None:
     (_, second) = statements(stated)[2]
     assert check(stated, tmp_path) == (0, [f"2 statements and {second['leaves']} audio objects checked"])
     assert check(stated, tmp_path, DAY)[0] == 0
-    assert check(stated, tmp_path, "site=demo/day=2026-03-11") == (0, ["0 statements and 0 audio objects checked"])
+    nothing = (1, ["there is no statement here", "0 statements and 0 audio objects checked"])
+    assert check(stated, tmp_path, "site=demo/day=2026-03-11") == nothing
+    assert check(stated / "elsewhere", tmp_path) == nothing
 
 
 def test_each_version_says_what_was_so_then(stated: Path) -> None:
@@ -198,9 +200,39 @@ def forge_judgement(store: Path) -> str:
     return f"{DAY} statement 1: calls is"
 
 
+def forge_an_actor(store: Path) -> str:
+    """Nothing that adds up changes: only who did it."""
+    path, lines = segment_with(store, "ingestion", "leg")
+    write(path, gzip.compress("".join(json.dumps(line | {"actor": "somebody"}) + "\n" for line in lines).encode()))
+    return f"{DAY} statement 1: {path.relative_to(store / 'archive')} is not what it was then"
+
+
+def forge_what_was_stored(store: Path) -> str:
+    """Other bytes in place of a recording, and a journal that says they were stored."""
+    path, lines = segment_with(store, "ingestion", "leg")
+    there = [line for line in lines if line["kind"] == "ingestion" and (store / "archive" / line["key"]).exists()]
+    one = there[-1]
+    write(store / "archive" / one["key"], b"forged")
+    one["stored_sha256"] = hashlib.sha256(b"forged").hexdigest()
+    write(path, gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode()))
+    return f"{one['key']} is not what was archived"
+
+
+def add_a_fork(store: Path) -> str:
+    """A later statement of the same number that stands for nothing, and a recording less."""
+    path, line = statements(store)[1]
+    fork = {name: value for name, value in line.items() if name != "seal"}
+    fork |= {"id": "f" * 32, "time": "2027-01-01T00:00:00.000000Z", "root": hashlib.sha256(b"").hexdigest()}
+    fork |= {"segments": [], "contents": [], "states": {}, "calls": {}, "leaves": 0, "audio_bytes": 0, "audio_ms": 0}
+    text = json.dumps(fork, sort_keys=True, separators=(",", ":"))
+    fork["seal"] = hashlib.sha256(text.encode()).hexdigest()
+    path.with_name("fork.jsonl.gz").write_bytes(gzip.compress(json.dumps(fork).encode() + b"\n"))
+    return remove_audio(store)
+
+
 DAMAGE: tuple[Callable[[Path], str], ...] = (
     flip, remove_audio, change_the_first, seal_it_anew, remove_the_first, cut, remove_segment, forge_audio, forge_state,
-    forge_judgement,
+    forge_judgement, forge_an_actor, forge_what_was_stored, add_a_fork,
 )  # fmt: skip
 
 

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from noojee_ingest.journal.events import Verdict
+from noojee_ingest.model import State
 from noojee_ingest.pipeline.errors import NoSuchDay, NoSuchSite
 from noojee_ingest.pipeline.reconciliation import Reconciliation, reconcile_day
 
 from .test_matching import call_of
 
 if TYPE_CHECKING:
+    from tests.functional.pipeline.decisions import Archive
+
     from .conftest import Site
 
 DAY = date(2026, 3, 10)
@@ -160,3 +164,24 @@ def test_two_lists_that_tell_different_things_of_a_leg_are_a_finding(site: Site)
     assert {row["object_id"]: row["detail"] for row in rows} == expected
     assert found.report.findings["view disagreement"] == 2
     assert found.views.told_by["by-hour", "by-unique-id"] == 2
+
+
+def test_a_day_with_pending_legs_is_complete_but_for_them(make_site: Callable[..., Site]) -> None:
+    site = make_site(late_legs=2)
+    site.night(NIGHTLY__LATENESS_HOURS=48)
+    pending = sum(state == "pending" for state in site.states().values())
+    assert pending
+    found = reconciled(site, NIGHTLY__LATENESS_HOURS=48)
+    assert (found.exit_code, found.summary.partition(":")[0]) == (0, f"complete but for {pending} pending")
+
+
+def test_a_day_that_is_not_over_is_complete_so_far(site: Site) -> None:
+    site.night()
+    found = reconciled(site, date(2026, 3, 11))
+    assert found.summary.startswith("complete so far"), found.summary
+
+
+def test_what_a_quarantine_took_out_is_not_gone(archive: Archive) -> None:
+    archive.decide(Verdict.QUARANTINE, archive.first(State.ARCHIVED)["leg_id"])
+    found = reconciled(archive.site)
+    assert (found.objects.gone, found.objects.withdrawn, found.exit_code) == (0, 1, 0)

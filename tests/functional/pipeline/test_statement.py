@@ -217,7 +217,9 @@ def test_statements_survive_a_rebuild(make_site: Callable[..., Site]) -> None:
     assert site.rows("select * from day_stated") == before
 
 
-@pytest.mark.parametrize("name", ["actor", "leaves", "final", "states", "segments", "predecessor", "number"])
+@pytest.mark.parametrize(
+    "name", ["actor", "leaves", "final", "states", "segments", "contents", "predecessor", "number"]
+)
 def test_the_seal_is_of_every_member(site: Site, name: str) -> None:
     site.night()
     with site.work() as work:
@@ -226,6 +228,7 @@ def test_the_seal_is_of_every_member(site: Site, name: str) -> None:
     assert isinstance(one, DayStated)
     assert sealed(one) == one
     other: dict[str, Any] = {
-        "actor": "x", "leaves": 0, "final": True, "states": {}, "segments": (), "predecessor": "x", "number": 9,
+        "actor": "x", "leaves": 0, "final": True, "states": {}, "segments": (), "contents": (), "predecessor": "x",
+        "number": 9,
     }  # fmt: skip
     assert sealed(replace(one, **{name: other[name]})).seal != one.seal

@@ -16,11 +16,14 @@ from typer.testing import CliRunner
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.runs import begin_run
 from noojee_ingest.cli.program import app
+from noojee_ingest.journal.events import Verdict
+from noojee_ingest.model import State
 from noojee_ingest.noojee import AuthenticationFailed
 from noojee_ingest.pipeline.errors import NightUnderWay
 from noojee_ingest.pipeline.night import Done, run_night
 from noojee_ingest.pipeline.status import SiteStatus, status
 from tests.functional.conftest import KEY
+from tests.functional.pipeline.decisions import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -333,6 +336,19 @@ begin_run(catalogue, site=sys.argv[2], flow="nightly", began=datetime.fromisofor
 print("at work", flush=True)
 sys.stdin.read()
 """
+
+
+def test_a_final_day_of_which_a_leg_is_tried_again_is_final_no_more(make_site: Callable[..., Site]) -> None:
+    site = make_site(never_legs=1)
+    site.night(NIGHTLY__LATENESS_HOURS=1, NIGHTLY__LOOKBACK_DAYS=0)
+    site.pass_time(days=1)
+    site.night(NIGHTLY__LATENESS_HOURS=1, NIGHTLY__LOOKBACK_DAYS=0)
+    of_day = {day.day: day for day in status_of(site).days}
+    assert of_day[date(2026, 3, 10)].is_final
+    archive = Archive(site)
+    archive.decide(Verdict.RETRY, archive.first(State.MISSING)["leg_id"])
+    of_day = {day.day: day for day in status_of(site).days}
+    assert not of_day[date(2026, 3, 10)].is_final
 
 
 def test_a_night_beside_another_one_does_nothing_and_says_so(site: Site) -> None:

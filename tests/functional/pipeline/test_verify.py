@@ -5,6 +5,8 @@ The integration tests run much of this again with buckets and PostgreSQL.
 
 from __future__ import annotations
 
+import errno
+import gzip
 import hashlib
 import io
 import json
@@ -26,14 +28,18 @@ from noojee_ingest.journal.errors import DamagedSegment, SegmentsGone
 from noojee_ingest.journal.events import Event, FixityChecked, ObjectNoted, Strength, Verdict
 from noojee_ingest.model import State
 from noojee_ingest.pipeline import examine
+from noojee_ingest.pipeline.fixity import Reader
 from noojee_ingest.pipeline.quarantine import evidence_key
 from noojee_ingest.pipeline.selection import Selection
 from noojee_ingest.pipeline.show import show
 from noojee_ingest.pipeline.status import status
 from noojee_ingest.pipeline.verify import Progress, Verified, verify
+from noojee_ingest.storage.errors import StoreUnavailable, telling
 from tests.functional.pipeline.decisions import Archive
 
 if TYPE_CHECKING:
+    from noojee_ingest.storage.root import Root
+
     from .conftest import Site
 
 DAY = date(2026, 3, 10)
@@ -239,6 +245,19 @@ def gone_segment(archive: Archive) -> Found:
     return {("gone segment", key)}
 
 
+def unreadable(archive: Archive, monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
+    """Files that open and whose bytes cannot be read, as on a bad sector (EIO)."""
+    whole = Reader.digest
+
+    def digest(reader: Reader, root: Root, key: str, version_id: str = "") -> tuple[str, int]:
+        with telling("reading", key, writing=False):
+            if key in keys:
+                raise OSError(errno.EIO, "Input/output error")
+            return whole(reader, root, key, version_id)
+
+    monkeypatch.setattr(Reader, "digest", digest)
+
+
 CATALOGUE = f"catalogue/site=here/day={DAY}"
 EDITS: dict[str, tuple[str, ...]] = {
     "the state of a leg": ("update leg set state = 'excused' where state = 'archived'",),
@@ -298,6 +317,100 @@ def test_damage_is_found_by_a_look_that_is_close_enough_and_by_none_that_is_not(
     assert {(kind, name) for kind, name in notes(archive, cleared=True)} == set()
     rows = archive.site.rows("select * from finding where object_type = 'object'")
     assert {(row["kind"], row["object_id"]) for row in rows} == expected
+
+
+def made_anew(archive: Archive) -> None:
+    """A catalogue that was lost, and knows only what is left of the journal."""
+    for path in archive.site.folder.glob("catalogue.db*"):
+        path.unlink()
+    rebuild(archive.store.archive, archive.site.settings().catalogue.url)
+
+
+def test_other_bytes_that_the_journal_was_edited_to_name_are_damage(archive: Archive) -> None:
+    """Object and segment are written anew, each with its right checksum, and the catalogue follows from them."""
+    row = audio(archive)
+    was, now = row["stored_sha256"], hashlib.sha256(b"forged").hexdigest()
+    lines = gzip.decompress(file(archive, row["segment"]).read_bytes()).decode()
+    lines = lines.replace(f'"stored_sha256":"{was}"', f'"stored_sha256":"{now}"')
+    lines = lines.replace(f'"stored_size":{row["stored_size"]}', '"stored_size":6')
+    for key, data in ((row["key"], b"forged"), (row["segment"], gzip.compress(lines.encode()))):
+        path = file(archive, key)
+        told = json.loads(path.with_name(f"{path.name}.json").read_text())
+        told["sha256"], told["size"] = hashlib.sha256(data).hexdigest(), len(data)
+        changed(path, data)
+        changed(path.with_name(f"{path.name}.json"), json.dumps(told).encode())
+    made_anew(archive)
+    assert ("damaged object", row["key"]) in found(verified(archive))
+
+
+def test_what_cannot_be_read_is_damaged_and_hides_no_other_damage(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, *_, other = sorted(row["key"] for row in archive.site.rows("select key from audio"))
+    flipped(file(archive, other))
+    with monkeypatch.context() as patch:
+        unreadable(archive, patch, key)
+        done = verified(archive)
+    assert found(done) == {("damaged object", key), ("damaged object", other)}
+    (told,) = [failure.detail for failure in done.failures if failure.name == key]
+    assert told.startswith("it cannot be read: Input/output error")
+    assert checks(archive)[-1].failed == 2
+    assert verified(archive).cleared == 1
+
+
+def test_many_in_a_row_that_cannot_be_read_are_the_stores_fault(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable(archive, monkeypatch, *(row["key"] for row in archive.site.rows("select key from audio")))
+    before = len(checks(archive))
+    with pytest.raises(StoreUnavailable):
+        verified(archive)
+    assert (len(checks(archive)), notes(archive)) == (before, set())
+
+
+def test_a_day_that_the_catalogue_forgot_is_looked_at_all_the_same(archive: Archive) -> None:
+    stray = f"audio/site=here/day=2020-02-29/{'a' * 32}-{'b' * 16}.wav"
+    put(archive, stray, b"RIFF")
+    assert found(verified(archive, Strength.EXISTS)) == {("orphan object", stray)}
+    assert found(verified(archive, Strength.EXISTS, selection=Selection(first=date(2020, 3, 1)))) == set()
+
+
+def test_a_quarantine_that_is_no_more_excuses_no_missing_audio(archive: Archive) -> None:
+    """The note that it was withdrawn is in another segment than the verdict, which is lost with the catalogue."""
+    row = audio(archive)
+    archive.decide(Verdict.QUARANTINE, row["leg_id"])
+    (verdict,) = {one["segment"] for one in archive.site.rows("select segment from leg_appraised")}
+    file(archive, verdict).unlink()
+    made_anew(archive)
+    assert archive.leg(row["leg_id"])["state"] == "archived"
+    assert ("gone object", row["key"]) in found(verified(archive, Strength.EXISTS))
+
+
+def test_a_segment_that_only_a_statement_still_names_is_gone(archive: Archive) -> None:
+    key = a_segment(archive)
+    (named,) = [one["segments"] for one in archive.site.rows("select segments from day_stated")]
+    assert key in named
+    file(archive, key).unlink()
+    made_anew(archive)
+    for strength in EVERY:
+        assert ("gone segment", key) in found(verified(archive, strength))
+
+
+@pytest.mark.parametrize(
+    "spoil", ["update audio set time = 'x' where rowid = 1", "update leg set due = 'x'", "update call set fields = '{'"]
+)
+def test_rows_that_cannot_be_read_are_a_disagreement(archive: Archive, spoil: str) -> None:
+    edit(archive, spoil)
+    done = verified(archive, Strength.CHECKSUM)
+    assert ("catalogue disagreement", CATALOGUE) in found(done)
+    assert checks(archive)[-1].failed == done.failed
+
+
+def test_no_look_at_names_ends_the_finding_of_a_damaged_segment(archive: Archive) -> None:
+    (about,) = cut_segment(archive)
+    assert found(verified(archive, Strength.CHECKSUM)) == {about}
+    done = verified(archive, Strength.EXISTS)
+    assert (found(done), done.cleared, notes(archive, cleared=True)) == (set(), 0, set())
 
 
 @pytest.mark.parametrize("what", EDITS)

@@ -219,6 +219,7 @@ def stated(number: int = 1, day: date = DAY, **other: Any) -> DayStated:
         "number": number,
         "predecessor": sha256(f"statement {number - 1}") if number > 1 else "",
         "segments": (f"journal/site={SITE}/day={day}/{number}.jsonl.gz",),
+        "contents": (sha256(f"segment {number}"),),
         "root": sha256(f"root {number}"),
         "leaves": 7,
         "states": {"archived": 7, "missing": 1},
