@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +17,7 @@ from noojee_ingest.journal.events import DayStated, LegAppraised, Verdict
 from noojee_ingest.journal.statement import audio_root, sealed
 from noojee_ingest.pipeline.reconciliation import reconcile_day
 from noojee_ingest.pipeline.record import record
-from noojee_ingest.pipeline.statement import state_day
+from noojee_ingest.pipeline.statement import is_listed_for_good, state_day
 from noojee_ingest.storage.folder import open_folder_store
 
 if TYPE_CHECKING:
@@ -134,6 +134,14 @@ def test_a_day_with_a_call_that_nobody_could_be_asked_about_is_not_final(make_si
     site.night(day=DAY)
     one = statements(site)[-1]
     assert (one["calls"]["unjudged"], one["final"]) == (0, True)
+
+
+def test_without_the_by_hour_list_the_lookback_of_the_last_hour_counts(site: Site) -> None:
+    site.environ["SITES__HERE__BY_HOUR"] = "false"
+    for at, is_final in (("2026-03-13T23:59:00+11:00", False), ("2026-03-14T00:01:00+11:00", True)):
+        site.set_clock(datetime.fromisoformat(at))
+        with site.work() as work:
+            assert is_listed_for_good(work, DAY) is is_final
 
 
 def test_without_the_by_hour_list_a_day_is_final_once_the_lookback_has_passed(site: Site) -> None:

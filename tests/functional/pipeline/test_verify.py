@@ -25,9 +25,9 @@ import pytest
 from noojee_ingest.catalogue.rebuild import rebuild
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.errors import DamagedSegment, SegmentsGone
-from noojee_ingest.journal.events import Event, FixityChecked, ObjectNoted, Strength, Verdict
+from noojee_ingest.journal.events import AudioStored, Event, FixityChecked, ObjectNoted, Strength, Verdict
 from noojee_ingest.model import State
-from noojee_ingest.pipeline import examine
+from noojee_ingest.pipeline import decide, examine
 from noojee_ingest.pipeline.fixity import Reader
 from noojee_ingest.pipeline.quarantine import evidence_key
 from noojee_ingest.pipeline.selection import Selection
@@ -623,3 +623,22 @@ def test_damage_ends_status_and_nights_of_that_day_with_4_until_it_is_over(archi
     with archive.catalogue() as catalogue:
         assert status(catalogue, settings, "here").exit_code == 0
     assert archive.site.night(day=DAY).exit_code == 0
+
+
+def test_what_a_quarantine_has_not_taken_out_yet_is_missed(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decided, and before a copy was made the object is deleted behind our back: nobody has the bytes."""
+    row = audio(archive)
+    with monkeypatch.context() as patch:
+        patch.setattr(decide, "withdraw_audio", lambda *_: None)
+        archive.decide(Verdict.QUARANTINE, row["leg_id"])
+    file(archive, row["key"]).unlink()
+    assert found(verified(archive, Strength.EXISTS)) == {("gone object", row["key"])}
+
+
+def test_a_check_by_a_clock_that_is_behind_comes_after_what_it_checked(archive: Archive) -> None:
+    stored = max(event.time for event in events(archive) if isinstance(event, AudioStored))
+    archive.site.set_clock(stored - timedelta(minutes=5))
+    verified(archive)
+    (check,) = checks(archive)
+    assert check.began == check.time > stored
+    assert all(checked(archive, archive.first(State.ARCHIVED)["leg_id"]).values())
