@@ -214,10 +214,10 @@ def _night(work: Work, day: date | None, submit: Submit) -> NightReport:
 
 
 def _days_of_work(work: Work, days: Sequence[date], main_day: date, day: date | None) -> set[date]:
-    """The days that this night works on: its own, those to be listed, those still open, those with legs to fetch."""
+    """The days that this night works on: its own, those with hours or calls to ask about, legs to fetch, still open."""
     left = queries.legs_due(work.catalogue, work.site, work.clock(), day)
     listing = {one for one, _ in hours_due(work, days)}
-    still_open = {one for one in days if _is_open(work, one)}
+    still_open = {one for one in days if _is_open(work, one) or calls_due(work, [one])}
     again = _to_fetch_again(work, day)
     return {main_day, *listing, *still_open, *(leg.day for leg in (*left, *again))}
 

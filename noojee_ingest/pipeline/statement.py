@@ -10,7 +10,7 @@ from noojee_ingest.journal.events import DayStated
 from noojee_ingest.journal.statement import audio_root, sealed, site_day
 from noojee_ingest.model import State, View
 from noojee_ingest.pipeline.archivist import Archivist
-from noojee_ingest.pipeline.discover import hour_scope, is_settled
+from noojee_ingest.pipeline.discover import calls_due, hour_scope, is_settled
 from noojee_ingest.pipeline.hours import hours_of
 from noojee_ingest.pipeline.record import record
 from noojee_ingest.storage.errors import Damaged, NotFound
@@ -26,7 +26,8 @@ def state_day(work: Archivist, day: date) -> DayStated | None:
         return None
     listed = is_listed_for_good(work, day)
     look = look_at_day(work.catalogue, work.site, day)
-    statement = _statement(work, day, look, final=listed and not _awaits(look))
+    asks_nothing = listed and not _awaits(look) and not calls_due(work, [day])
+    statement = _statement(work, day, look, final=asks_nothing)
     if statement is None:
         return None
     record(work, [statement])

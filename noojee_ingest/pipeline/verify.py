@@ -10,6 +10,7 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -17,7 +18,7 @@ from noojee_ingest import model
 from noojee_ingest.catalogue import fixity as asked
 from noojee_ingest.catalogue.database import Catalogue
 from noojee_ingest.catalogue.queries import notes_of_day
-from noojee_ingest.journal.errors import SegmentsGone
+from noojee_ingest.journal.errors import DamagedSegment, SegmentsGone
 from noojee_ingest.journal.events import Event, FixityChecked, ObjectNoted, Strength
 from noojee_ingest.model import DAMAGE, FindingKind, site_day
 from noojee_ingest.pipeline.decide import Desk
@@ -112,7 +113,8 @@ def verify(
     progress = progress or Progress()
     desk = desk_of(settings, catalogue, site, VERIFY)
     refuse_other(desk)
-    apply_announced(desk)
+    with suppress(DamagedSegment):  # its day's examination says so
+        apply_announced(desk)
     began = desk.clock()
     days = _days(settings, desk, selection)
     progress.days, progress.days_done = len(days), 0

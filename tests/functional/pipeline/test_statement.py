@@ -136,6 +136,19 @@ def test_a_day_with_a_call_that_nobody_could_be_asked_about_is_not_final(make_si
     assert (one["calls"]["unjudged"], one["final"]) == (0, True)
 
 
+def test_a_day_of_which_a_call_is_still_to_be_asked_about_is_not_final(make_site: Callable[..., Site]) -> None:
+    site = make_site(unexplained_calls=2)
+    site.night()
+    site.pass_time(days=4)
+    site.rule("retrieveMetaDataByUniqueId", status=500)
+    site.night()
+    assert not statements(site)[-1]["final"]
+    site.simulator.clear_rules()
+    site.pass_time(days=1)
+    site.night()
+    assert statements(site)[-1]["final"]
+
+
 def test_without_the_by_hour_list_the_lookback_of_the_last_hour_counts(site: Site) -> None:
     site.environ["SITES__HERE__BY_HOUR"] = "false"
     for at, is_final in (("2026-03-13T23:59:00+11:00", False), ("2026-03-14T00:01:00+11:00", True)):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from noojee_ingest.catalogue.rebuild import rebuild
+from noojee_ingest.catalogue.runs import open_segment
 from noojee_ingest.journal import segment
 from noojee_ingest.journal.errors import DamagedSegment, SegmentsGone
 from noojee_ingest.journal.events import AudioStored, Event, FixityChecked, ObjectNoted, Strength, Verdict
@@ -642,3 +643,15 @@ def test_a_check_by_a_clock_that_is_behind_comes_after_what_it_checked(archive: 
     (check,) = checks(archive)
     assert check.began == check.time > stored
     assert all(checked(archive, archive.first(State.ARCHIVED)["leg_id"]).values())
+
+
+def test_a_damaged_segment_that_was_announced_and_not_applied_hides_nothing(archive: Archive) -> None:
+    key = a_segment(archive)
+    with archive.catalogue() as catalogue:
+        open_segment(catalogue, key)
+        with catalogue.write("as if it was never applied") as connection:
+            connection.exec_driver_sql(f"delete from segment where key = '{key}'")
+    changed(file(archive, key), file(archive, key).read_bytes()[:-20])
+    other = max(row["key"] for row in archive.site.rows(f"select key from audio where segment != '{key}'"))
+    flipped(file(archive, other))
+    assert {("damaged segment", key), ("damaged object", other)} <= found(verified(archive))
